@@ -1,0 +1,234 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+#ifdef UNLAPSED_FAULTS
+static file_fault_fn fault_hook;
+static void *fault_self;
+
+void file_fault_set(file_fault_fn fault, void *self)
+{
+    fault_hook = fault;
+    fault_self = self;
+}
+
+static bool struck(const char *call)
+{
+    int errnum = fault_hook ? fault_hook(fault_self, call) : 0;
+
+    if (errnum != 0)
+        errno = errnum;
+    return errnum != 0;
+}
+#else
+#define struck(call) false
+#endif
+
+void file_close(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+int file_open_dir(const char *path, int *ret_fd, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return error_set_errno(err, errno, "folder %s: cannot open", path);
+    *ret_fd = fd;
+    return 0;
+}
+
+int file_make_dirs(const char *path, mode_t mode, struct error *err)
+{
+    AUTO_FREE char *copy = mem_strdup(path);
+
+    for (char *at = copy + 1; *at != '\0'; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        if (mkdir(copy, mode | 0111) < 0 && errno != EEXIST)
+            return error_set_errno(err, errno, "folder %s: cannot make", copy);
+        *at = '/';
+    }
+    if (mkdir(copy, mode) < 0 && errno != EEXIST)
+        return error_set_errno(err, errno, "folder %s: cannot make", path);
+    return 0;
+}
+
+int file_open_parent(const char *path, int *ret_dir, const char **ret_name, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (path[0] != '/' || slash[1] == '\0')
+        return error_set(err, E_INPUT, "file %s: wanted an absolute path of a file", path);
+    AUTO_FREE char *parent = mem_strdup(path);
+    parent[slash == path ? 1 : slash - path] = '\0';
+    /* The folder itself may be reached through links an administrator made; the file in it may not
+     * be one. */
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(err, errno, "folder %s: cannot open", parent);
+    *ret_dir = fd;
+    *ret_name = slash + 1;
+    return 0;
+}
+
+static int read_all(int fd, const char *name, size_t max, struct blob *ret, struct error *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return error_set_errno(err, errno, "file %s: cannot look at", name);
+    if (!S_ISREG(st.st_mode))
+        return error_set(err, E_FORMAT, "file %s: wanted a regular file", name);
+    if (st.st_size < 0 || (size_t)st.st_size > max)
+        return error_set(err, E_TOO_LARGE, "file %s: wanted at most %zu bytes, got %lld", name, max,
+                         (long long)st.st_size);
+    AUTO_SECRET struct blob data = {mem_alloc((size_t)st.st_size + 1, 1), 0};
+    while (data.len < (size_t)st.st_size) {
+        ssize_t got = read(fd, data.data + data.len, (size_t)st.st_size - data.len);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_set_errno(err, errno, "file %s: cannot read", name);
+        if (got == 0)
+            break;
+        data.len += (size_t)got;
+    }
+    *ret = blob_take(&data);
+    return 0;
+}
+
+int file_read_at(int dir, const char *name, size_t max, struct blob *ret, struct error *err)
+{
+    AUTO_FD int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0 && errno == ELOOP)
+        return error_set(err, E_FORMAT, "file %s: wanted a regular file, got a symbolic link",
+                         name);
+    if (fd < 0)
+        return error_set_errno(err, errno, "file %s: cannot open", name);
+    return read_all(fd, name, max, ret, err);
+}
+
+int file_read(const char *path, size_t max, struct blob *ret, struct error *err)
+{
+    AUTO_FD int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0)
+        return error_set_errno(err, errno, "file %s: cannot open", path);
+    return read_all(fd, path, max, ret, err);
+}
+
+static int write_all(int fd, struct span data)
+{
+    while (data.len > 0) {
+        if (struck("write"))
+            return -1;
+        ssize_t put = write(fd, data.data, data.len);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return -1;
+        data.data += put;
+        data.len -= (size_t)put;
+    }
+    return 0;
+}
+
+static int fill(int fd, struct span data, struct file_access access)
+{
+    /* Created 0600: owner and mode are right before the first byte, wider access comes last. */
+    if ((access.owner != (uid_t)-1 || access.group != (gid_t)-1) &&
+        fchown(fd, access.owner, access.group) < 0)
+        return -1;
+    if (write_all(fd, data) < 0)
+        return -1;
+    if (fchmod(fd, access.mode) < 0)
+        return -1;
+    return struck("fsync") ? -1 : fsync(fd);
+}
+
+static int sync_dir(int dir, const char *name, struct error *err)
+{
+    if (struck("fsync") || fsync(dir) < 0)
+        return error_set_errno(err, errno, "file %s: cannot sync its folder", name);
+    return 0;
+}
+
+int file_create_at(int dir, const char *name, struct span data, struct file_access access,
+                   struct error *err)
+{
+    int fd = struck("open")
+                 ? -1
+                 : openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return error_set_errno(err, errno, "file %s: cannot create", name);
+    int failed = fill(fd, data, access) < 0 ? errno : 0;
+    if (close(fd) < 0 && failed == 0)
+        failed = errno;
+    if (failed != 0) {
+        unlinkat(dir, name, 0);
+        return error_set_errno(err, failed, "file %s: cannot write", name);
+    }
+    return sync_dir(dir, name, err);
+}
+
+int file_rename_at(int dir, const char *from, const char *to, struct error *err)
+{
+    if (struck("rename") || renameat(dir, from, dir, to) < 0)
+        return error_set_errno(err, errno, "file %s: cannot rename to %s", from, to);
+    return sync_dir(dir, to, err);
+}
+
+int file_replace_at(int dir, const char *name, struct span data, struct file_access access,
+                    struct error *err)
+{
+    uint8_t random[8];
+    char hex[2 * sizeof random + 1];
+    char temporary[64];
+
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return error_set_errno(err, errno, "file %s: no random bytes", name);
+    snprintf(temporary, sizeof temporary, ".unlapsed-%s.tmp", text_hex(random, sizeof random, hex));
+    int rc = file_create_at(dir, temporary, data, access, err);
+    if (rc == 0)
+        rc = file_rename_at(dir, temporary, name, err);
+    if (rc < 0) {
+        unlinkat(dir, temporary, 0);
+        return error_wrap(err, rc, "file %s: not replaced", name);
+    }
+    return 0;
+}
+
+int file_replace(const char *path, struct span data, struct file_access access, struct error *err)
+{
+    AUTO_FD int dir = -1;
+    const char *name;
+    int rc = file_open_parent(path, &dir, &name, err);
+
+    return rc < 0 ? rc : file_replace_at(dir, name, data, access, err);
+}
+
+int file_remove_at(int dir, const char *name, struct error *err)
+{
+    if (struck("unlink") || unlinkat(dir, name, 0) < 0) {
+        if (errno == ENOENT)
+            return 0;
+        return error_set_errno(err, errno, "file %s: cannot remove", name);
+    }
+    return sync_dir(dir, name, err);
+}

@@ -1,0 +1,72 @@
+/*
+ * Files through directory handles. A replaced file is either the old one or the new one, whole,
+ * after a crash at any instant: exclusive temporary beside it, owner and mode before the first
+ * byte, fsync, rename, fsync of the folder.
+ */
+#ifndef UL_BASE_FILE_H
+#define UL_BASE_FILE_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+
+/* Owner, group and mode of a file to be written; (uid_t)-1 and (gid_t)-1 leave the creator's. */
+struct file_access {
+    uid_t owner;
+    gid_t group;
+    mode_t mode;
+};
+
+#define FILE_PRIVATE ((struct file_access){(uid_t)-1, (gid_t)-1, 0600})
+#define FILE_PUBLIC ((struct file_access){(uid_t)-1, (gid_t)-1, 0644})
+
+/* Opens a directory (the last component may not be a symbolic link). Returns 0 and the descriptor,
+ * or E_NOT_FOUND, E_DENIED, E_IO. */
+int file_open_dir(const char *path, int *ret_fd, struct error *err);
+
+/* mkdir -p with a mode for what is made; existing directories are left as they are. */
+int file_make_dirs(const char *path, mode_t mode, struct error *err);
+
+/* Splits "/a/b/c.pem" into an opened directory and the base name (borrowed from path, which must be
+ * absolute). */
+int file_open_parent(const char *path, int *ret_dir, const char **ret_name, struct error *err);
+
+/* Reads a regular file whole. E_TOO_LARGE past max, E_FORMAT when it is not a regular file. The
+ * last component is not followed. */
+int file_read_at(int dir, const char *name, size_t max, struct blob *ret, struct error *err);
+/* As file_read_at, following links, for files an administrator named. */
+int file_read(const char *path, size_t max, struct blob *ret, struct error *err);
+
+/*
+ * Writes a new file that must not exist yet, synced. A failure leaves nothing behind. E_EXISTS when
+ * the name is taken.
+ */
+int file_create_at(int dir, const char *name, struct span data, struct file_access access,
+                   struct error *err);
+
+/* Renames within one directory, replacing atomically, and syncs the directory. */
+int file_rename_at(int dir, const char *from, const char *to, struct error *err);
+
+/* Creates a temporary beside name and renames it over name. */
+int file_replace_at(int dir, const char *name, struct span data, struct file_access access,
+                    struct error *err);
+int file_replace(const char *path, struct span data, struct file_access access, struct error *err);
+
+/* Removes name; success when it was not there. Syncs the directory. */
+int file_remove_at(int dir, const char *name, struct error *err);
+
+/* Closes and sets to -1; accepts -1. The cleanup attribute of descriptors. */
+void file_close(int *fd);
+#define AUTO_FD __attribute__((cleanup(file_close)))
+
+/*
+ * The seam of the fault loop (tests only): called before each system call that changes the disk
+ * with its name ("open", "write", "fsync", "rename", "unlink"); a return other than 0 is the errno
+ * the call fails with. NULL removes it.
+ */
+typedef int (*file_fault_fn)(void *self, const char *call);
+void file_fault_set(file_fault_fn fault, void *self);
+
+#endif

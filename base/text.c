@@ -1,0 +1,178 @@
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The length of the UTF-8 character at text (RFC 3629), its value in ret; 0 when the bytes are not
+ * one. */
+static size_t decode(const unsigned char *text, size_t len, uint32_t *ret)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t need;
+    uint32_t value;
+
+    if (text[0] < 0x80) {
+        *ret = text[0];
+        return 1;
+    }
+    if (text[0] >= 0xC2 && text[0] < 0xE0) {
+        need = 2;
+        value = text[0] & 0x1Fu;
+    } else if (text[0] >= 0xE0 && text[0] < 0xF0) {
+        need = 3;
+        value = text[0] & 0x0Fu;
+    } else if (text[0] >= 0xF0 && text[0] < 0xF5) {
+        need = 4;
+        value = text[0] & 0x07u;
+    } else {
+        return 0;
+    }
+    if (len < need)
+        return 0;
+    for (size_t i = 1; i < need; i++) {
+        if ((text[i] & 0xC0u) != 0x80)
+            return 0;
+        value = value << 6 | (text[i] & 0x3Fu);
+    }
+    if (value < least[need] || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000))
+        return 0;
+    *ret = value;
+    return need;
+}
+
+static bool is_printable(uint32_t c)
+{
+    if (c < 0x20 || (c >= 0x7F && c < 0xA0))
+        return false;
+    if ((c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
+        (c >= 0x2060 && c <= 0x206F))
+        return false;
+    return c != 0x061C && c != 0xFEFF && c != 0xFFFE && c != 0xFFFF && c != 0x00AD;
+}
+
+char *text_escape(const char *text, char *ret, size_t size)
+{
+    const unsigned char *in = (const unsigned char *)text;
+    size_t left = strlen(text);
+    size_t used = 0;
+
+    while (left > 0) {
+        char piece[16];
+        uint32_t value = 0;
+        size_t len = decode(in, left, &value);
+
+        if (len == 0) {
+            snprintf(piece, sizeof piece, "\\x%02x", in[0]);
+            len = 1;
+        } else if (is_printable(value)) {
+            memcpy(piece, in, len);
+            piece[len] = '\0';
+        } else {
+            snprintf(piece, sizeof piece, value < 0x80 ? "\\x%02x" : "\\u{%04x}", value);
+        }
+        size_t add = strlen(piece);
+        /* Room for this piece, and for "..." in its place when something follows. */
+        if (used + add + (left > len ? 3 : 0) + 1 > size) {
+            if (used + 4 <= size) {
+                memcpy(ret + used, "...", 3);
+                used += 3;
+            }
+            break;
+        }
+        memcpy(ret + used, piece, add);
+        used += add;
+        in += len;
+        left -= len;
+    }
+    if (size > 0)
+        ret[used] = '\0';
+    return ret;
+}
+
+bool text_is_utf8(const char *text, size_t len)
+{
+    const unsigned char *in = (const unsigned char *)text;
+
+    while (len > 0) {
+        uint32_t value;
+        size_t step = decode(in, len, &value);
+
+        if (step == 0 || value == 0)
+            return false;
+        in += step;
+        len -= step;
+    }
+    return true;
+}
+
+bool text_is_header_safe(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < 0x20 || (unsigned char)text[i] == 0x7F)
+            return false;
+    return true;
+}
+
+char *text_hex(const uint8_t *data, size_t len, char *ret)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < len; i++) {
+        ret[2 * i] = digits[data[i] >> 4];
+        ret[2 * i + 1] = digits[data[i] & 15];
+    }
+    ret[2 * len] = '\0';
+    return ret;
+}
+
+static int digit_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+bool text_unhex(const char *text, uint8_t *ret, size_t len)
+{
+    if (strlen(text) != 2 * len)
+        return false;
+    for (size_t i = 0; i < 2 * len; i++)
+        if (digit_value(text[i]) < 0)
+            return false;
+    for (size_t i = 0; i < len; i++)
+        ret[i] = (uint8_t)(digit_value(text[2 * i]) << 4 | digit_value(text[2 * i + 1]));
+    return true;
+}
+
+bool text_number(const char *text, int64_t min, int64_t max, int64_t *ret)
+{
+    char *end;
+
+    if (!((text[0] >= '0' && text[0] <= '9') ||
+          (text[0] == '-' && text[1] >= '0' && text[1] <= '9')))
+        return false;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno != 0 || *end != '\0' || value < min || value > max)
+        return false;
+    *ret = value;
+    return true;
+}
+
+bool text_starts(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool text_ends(const char *text, const char *suffix)
+{
+    size_t len = strlen(text), tail = strlen(suffix);
+
+    return len >= tail && strcmp(text + len - tail, suffix) == 0;
+}

@@ -1,0 +1,63 @@
+/*
+ * Everything life/ reaches outside the inventory, as one struct of functions: the daemon fills it
+ * with the real ones, a simulation with deterministic ones, and the code between is the same.
+ */
+#ifndef UL_DAEMON_LIFE_WORLD_H
+#define UL_DAEMON_LIFE_WORLD_H
+
+#include "base/fields.h"
+#include "daemon/bind/deployer.h"
+#include "daemon/bind/live.h"
+#include "pki/chain.h"
+#include "pki/delivery.h"
+#include "pki/keeper.h"
+#include "policies/policy.h"
+#include "store/notices.h"
+
+struct world {
+    void *self;
+    utc_t (*now)(void *self);
+
+    /* keeper (pki/keeper.h) */
+    int (*make_request)(void *self, int64_t renewal_id, const struct key_request *request,
+                        struct sealed_key *ret_key, struct blob *ret_csr, struct error *err);
+    int (*seal)(void *self, int64_t renewal_id, struct span key, struct sealed_key *ret,
+                struct error *err);
+    int (*reseal)(void *self, int64_t from_id, const struct sealed_key *from, int64_t to_id,
+                  struct blob *ret, struct error *err);
+    int (*build_bundle)(void *self, int64_t renewal_id, const struct sealed_key *key,
+                        struct span leaf, const struct blobs *chain, struct bundle *ret,
+                        struct error *err);
+
+    /* reader and chain builder */
+    int (*read_delivery)(void *self, struct span file, struct delivery_objects *ret,
+                         struct error *err);
+    int (*build_chain)(void *self, const struct policy *policy, struct span leaf,
+                       const struct chain_pool *pool, utc_t at, struct chain *ret,
+                       struct error *err);
+
+    /* the requests folder: NAME.csr and NAME.txt, replaced atomically */
+    int (*write_request)(void *self, const char *name, struct span csr_pem, const char *text,
+                         struct error *err);
+
+    /* deployer (daemon/bind/deployer.h) */
+    int (*live_read)(void *self, const struct deploy_order *order, struct live_pair *ret,
+                     struct error *err);
+    int (*check)(void *self, const struct deploy_order *order, const struct bundle *bundle,
+                 struct error *err);
+    int (*stage)(void *self, const struct deploy_order *order, const struct bundle *bundle,
+                 uint8_t ret_previous[SHA256_LEN], struct error *err);
+    int (*test)(void *self, const struct deploy_order *order, struct error *err);
+    int (*swap)(void *self, const struct deploy_order *order, struct error *err);
+    int (*reload)(void *self, const struct deploy_order *order, struct error *err);
+    int (*verify)(void *self, const struct deploy_order *order, const struct expectation *expected,
+                  struct buf *report, struct error *err);
+    int (*restore)(void *self, const struct deploy_order *order, struct error *err);
+    int (*clean)(void *self, const struct deploy_order *order, struct error *err);
+
+    /* channels: one notice to its recipient; csr in PEM, empty when the notice has none */
+    int (*send)(void *self, const struct notice_row *notice, struct span csr_pem,
+                struct error *err);
+};
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * Builds the chain from a leaf to a trust anchor (RFC 5280 section 6) out of certificates that are
+ * only hints. Paths are tried by bounded backtracking, since OpenSSL's own builder takes the first
+ * issuer of a name and gives up when that one does not lead home; each complete path is then
+ * verified by OpenSSL alone, with nothing else to choose from.
+ */
+#ifndef UL_PKI_CHAIN_H
+#define UL_PKI_CHAIN_H
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "pki/cert.h"
+
+struct anchors;
+
+/* Trust anchors: the certificates of some PEM files, and the system's store when `system`.
+ * E_NOT_FOUND, E_FORMAT name the file. */
+int anchors_open(const char *const files[], size_t count, bool system, struct anchors **ret,
+                 struct error *err);
+void anchors_free(struct anchors *anchors);
+
+/* Where hints come from: adds the DER of every known CA certificate whose subject name hashes to
+ * subject_sha256. */
+struct chain_pool {
+    void *self;
+    int (*find)(void *self, const uint8_t subject_sha256[SHA256_LEN], struct blobs *ret,
+                struct error *err);
+};
+
+struct chain {
+    struct blobs
+        certs; /* intermediates from the leaf's issuer upward; no leaf, no root, nothing twice */
+    char anchor[CERT_DN_MAX];
+    uint8_t anchor_sha256[SHA256_LEN];
+    utc_t earliest_not_after; /* of leaf and intermediates */
+};
+void chain_done(struct chain *chain);
+#define AUTO_CHAIN __attribute__((cleanup(chain_done)))
+
+/*
+ * Paths whose links live longest are preferred, then shorter ones. Failures name what is missing or
+ * wrong: E_NO_CHAIN  no path reaches an anchor, and the text names the issuer that is not known
+ * ("wanted the certificate of ..."); E_REFUSED   a path reaches an anchor but breaks a rule
+ * (expired link, name constraints, purpose, weak key), told by name.
+ */
+int chain_build(struct span leaf, const struct chain_pool *pool, const struct anchors *anchors,
+                utc_t at, struct chain *ret, struct error *err);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * What is known of one certificate, as plain values, and the two pure functions that drive it: what
+ * is so, and the single next action with its time. States are derived, never stored, so they cannot
+ * disagree with the facts. Every time that did not happen is UTC_NEVER.
+ */
+#ifndef UL_POLICIES_FACTS_H
+#define UL_POLICIES_FACTS_H
+
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "policies/policy.h"
+
+/* The renewal in the making: the newest one that is neither accepted nor withdrawn nor superseded.
+ */
+struct renewal_facts {
+    bool exists;
+    int64_t id;
+    utc_t created_at;     /* somebody or the lead time asked for it */
+    utc_t requested_at;   /* key and CSR exist */
+    utc_t handed_over_at; /* CSR written to the requests folder, notices queued */
+    utc_t received_at;    /* a leaf that passed its gates but for the chain */
+    utc_t rejected_at;    /* last refused delivery */
+    utc_t chain_told_at;  /* people were told that the chain is missing */
+    utc_t reminded_at;    /* last reminder that no delivery came */
+    utc_t failed_at;      /* last failure to make key or CSR, or to hand over */
+    int failures;
+};
+
+/* One target of the newest accepted renewal. */
+struct deployment_facts {
+    int64_t target_id;
+    utc_t scheduled_at;
+    utc_t staged_at;     /* files written beside the live ones, previous ones kept */
+    utc_t swap_begun_at; /* from here on live files may be the new ones */
+    utc_t swapped_at;
+    utc_t reloaded_at;
+    utc_t verified_at;
+    utc_t undo_begun_at; /* the attempt failed after swap_begun_at; not yet restored */
+    utc_t failed_at;     /* the last attempt's end, live files are the previous ones again */
+    int failures;
+};
+
+enum { DEPLOYMENTS_MAX = 32 };
+
+struct certificate_facts {
+    utc_t added_at;
+    utc_t retired_at;
+    /* newest accepted renewal */
+    bool accepted;
+    utc_t not_before, not_after;
+    /* what is in service: the oldest end among the targets' verified renewals, the accepted one
+     * when there is no target */
+    utc_t live_not_before, live_not_after; /* UTC_NEVER: nothing known to be in service */
+    struct renewal_facts open;
+    struct deployment_facts deployments[DEPLOYMENTS_MAX];
+    size_t deployment_count;
+    /* expiry ladder: how many stages of the live certificate were told (counting skipped ones) */
+    size_t ladder_told;
+    utc_t expired_told_at; /* the last "expired" notice for the live certificate */
+};
+
+/* clang-format off */
+#define STATE_TABLE(X) \
+    X(STATE_RETIRED,        "retired",        "is no longer looked after") \
+    X(STATE_OK,             "ok",             "is in service everywhere") \
+    X(STATE_UNKNOWN,        "new",            "has no certificate yet") \
+    X(STATE_DUE,            "due",            "needs a new key and CSR") \
+    X(STATE_REQUESTED,      "requested",      "has a key and CSR that are about to be handed over") \
+    X(STATE_HANDED_OVER,    "handed over",    "waits for the authority's certificate") \
+    X(STATE_REJECTED,       "rejected",       "got a delivery that was refused and waits for a better one") \
+    X(STATE_WAITING_CHAIN,  "waiting chain",  "has its certificate and waits for the intermediates") \
+    X(STATE_DEPLOYING,      "deploying",      "has its new certificate and is being installed") \
+    X(STATE_ROLLED_BACK,    "rolled back",    "could not be installed; the previous certificate is in service") \
+    X(STATE_EXPIRED,        "expired",        "has expired in service")
+/* clang-format on */
+
+enum state {
+#define X(name, text, says) name,
+    STATE_TABLE(X)
+#undef X
+};
+
+const char *state_text(enum state state);
+const char *state_says(enum state state);
+
+/* What is so. When several hold, the one that needs attention most: expired before all others. */
+enum state policy_state(const struct certificate_facts *facts, const struct policy *policy,
+                        utc_t now);
+
+/* clang-format off */
+#define ACTION_TABLE(X) \
+    X(ACTION_NONE,         "none",         OWNER_NOBODY, "nothing") \
+    X(ACTION_START,        "start",        OWNER_DAEMON, "start a renewal") \
+    X(ACTION_REQUEST,      "request",      OWNER_DAEMON, "make a new key and CSR") \
+    X(ACTION_HAND_OVER,    "hand over",    OWNER_DAEMON, "write the CSR and tell people") \
+    X(ACTION_REMIND,       "remind",       OWNER_PERSON, "remind people that the authority's certificate has not come") \
+    X(ACTION_TELL_CHAIN,   "tell chain",   OWNER_PERSON, "tell people that the chain is missing") \
+    X(ACTION_DEPLOY,       "deploy",       OWNER_DAEMON, "install on a target") \
+    X(ACTION_TELL_EXPIRY,  "tell expiry",  OWNER_DAEMON, "tell people that it expires") \
+    X(ACTION_TELL_EXPIRED, "tell expired", OWNER_PERSON, "tell people that it has expired")
+/* clang-format on */
+
+/* Who must move for the certificate to get on. */
+enum owner { OWNER_NOBODY, OWNER_DAEMON, OWNER_PERSON };
+
+enum action {
+#define X(name, text, owner, says) name,
+    ACTION_TABLE(X)
+#undef X
+};
+
+const char *action_text(enum action action);
+const char *action_says(enum action action);
+enum owner action_owner(enum action action);
+bool action_parse(const char *text, enum action *ret);
+
+struct next {
+    enum action action;
+    utc_t at;          /* UTC_NEVER with ACTION_NONE only */
+    int64_t target_id; /* of ACTION_DEPLOY */
+    size_t stage; /* of ACTION_TELL_EXPIRY: the newest stage that is due (missed ones collapse into
+                     it) */
+};
+
+/* The earliest next action. A time in the past means now. */
+struct next policy_next(const struct certificate_facts *facts, const struct policy *policy,
+                        utc_t now);
+
+#endif

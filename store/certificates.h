@@ -1,0 +1,58 @@
+/* Managed certificates: a name, the names it is for, its policy, and the time of the next planned
+ * action. */
+#ifndef UL_STORE_CERTIFICATES_H
+#define UL_STORE_CERTIFICATES_H
+
+#include <stdbool.h>
+
+#include "pki/names.h"
+#include "store/inventory.h"
+
+struct certificate_row {
+    int64_t id;
+    char *name; /* unique; letters, digits, ".", "_", "-" */
+    char *policy;
+    struct names names;
+    utc_t added_at;
+    utc_t retired_at;
+    /* The plan: what policies/ said last, so that due work is found by index. Always written again
+     * with the facts. */
+    utc_t next_at;
+    char *next_action;   /* action_text() */
+    int64_t next_target; /* 0 when the action has none */
+    size_t ladder_told;  /* stages of the live certificate's expiry ladder that people were told */
+    utc_t expired_told_at;
+};
+void certificate_row_done(struct certificate_row *row);
+
+/* Inserts; row->id is ignored and returned. E_EXISTS when the name is taken. next_at starts as
+ * `now` (plan it). */
+int certificates_add(struct inventory *inventory, const struct certificate_row *row,
+                     int64_t *ret_id, struct error *err);
+int certificates_get(struct inventory *inventory, int64_t id, struct certificate_row *ret,
+                     struct error *err);
+int certificates_find(struct inventory *inventory, const char *name, struct certificate_row *ret,
+                      struct error *err);
+
+/* Calls each row in the order of names, starting after `after` ("" for all), at most `limit` rows.
+ * The row is borrowed. A callback's negative return ends the walk and is returned. */
+typedef int (*certificate_fn)(void *self, const struct certificate_row *row, struct error *err);
+int certificates_each(struct inventory *inventory, const char *after, size_t limit,
+                      certificate_fn fn, void *self, struct error *err);
+int certificates_count(struct inventory *inventory, int64_t *ret, struct error *err);
+
+int certificates_set_plan(struct inventory *inventory, int64_t id, utc_t next_at,
+                          const char *next_action, int64_t next_target, struct error *err);
+int certificates_set_told(struct inventory *inventory, int64_t id, size_t ladder_told,
+                          utc_t expired_told_at, struct error *err);
+int certificates_set_retired(struct inventory *inventory, int64_t id, utc_t at, struct error *err);
+
+/*
+ * The most urgent certificate whose next action is due: deploy actions when `deploy`, all others
+ * when not. One index look-up. E_NOT_FOUND when nothing is due; *ret_at then tells when something
+ * will be (UTC_NEVER: nothing planned).
+ */
+int certificates_next_due(struct inventory *inventory, bool deploy, utc_t now, int64_t *ret_id,
+                          utc_t *ret_at, struct error *err);
+
+#endif

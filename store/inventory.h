@@ -1,0 +1,39 @@
+/*
+ * The inventory: one SQLite file, the only truth. This header opens it and holds the transaction;
+ * one header beside it for each kind of row. A handle belongs to one thread at a time. Only store/
+ * knows SQL.
+ */
+#ifndef UL_STORE_INVENTORY_H
+#define UL_STORE_INVENTORY_H
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/mem.h"
+
+struct inventory;
+
+/*
+ * Opens (makes, 0600) the file, sets WAL, synchronous=FULL, foreign_keys, trusted_schema=off,
+ * secure_delete and the busy time-out, and brings it to the newest schema, each migration in its
+ * own transaction. E_CORRUPT when it is no inventory or damaged, E_REFUSED when a newer program
+ * made it, E_IO, E_FULL.
+ */
+int inventory_open(const char *path, struct inventory **ret, struct error *err);
+void inventory_close(struct inventory *inventory); /* NULL-safe; rolls an open transaction back */
+
+/* BEGIN IMMEDIATE ... COMMIT. begin asserts that no transaction is open. A failed commit rolls
+ * back. */
+int inventory_begin(struct inventory *inventory, struct error *err);
+int inventory_commit(struct inventory *inventory, struct error *err);
+void inventory_rollback(struct inventory *inventory); /* success when none is open */
+
+/* PRAGMA integrity_check and foreign_key_check; E_CORRUPT holds the first line. */
+int inventory_check(struct inventory *inventory, struct error *err);
+
+/* Small named values: the id of the sealing key, the last time seen. E_NOT_FOUND. */
+int inventory_value_get(struct inventory *inventory, const char *name, struct blob *ret,
+                        struct error *err);
+int inventory_value_set(struct inventory *inventory, const char *name, struct span value,
+                        struct error *err);
+
+#endif

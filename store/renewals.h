@@ -1,0 +1,73 @@
+/* Renewals: one turn of a certificate's life. Columns are facts; UTC_NEVER (NULL in SQL) is what
+ * has not happened. */
+#ifndef UL_STORE_RENEWALS_H
+#define UL_STORE_RENEWALS_H
+
+#include "pki/cert.h"
+#include "pki/keeper.h"
+#include "store/inventory.h"
+
+struct renewal_row {
+    int64_t id;
+    int64_t certificate_id;
+    char *reason; /* "expiring", "asked by root", "adopted from /etc/...", "reissued by the
+                     authority" */
+    utc_t created_at;
+    struct names names;    /* what the CSR asks for: frozen when the renewal is created */
+    struct sealed_key key; /* sealed.len 0: none (adopted without its key) */
+    struct blob csr;       /* DER */
+    utc_t requested_at;
+    utc_t handed_over_at;
+    /* the leaf: a candidate until accepted_at */
+    struct blob leaf;                /* DER */
+    uint8_t leaf_sha256[SHA256_LEN]; /* all zero when there is no leaf */
+    utc_t not_before, not_after;
+    utc_t received_at;
+    utc_t accepted_at;
+    utc_t rejected_at;     /* last refused delivery */
+    char *rejected_reason; /* NULL */
+    utc_t chain_told_at;
+    utc_t reminded_at;
+    utc_t superseded_at; /* a newer renewal took its place before it was accepted */
+    utc_t withdrawn_at;  /* somebody called it off */
+    utc_t failed_at;     /* last failure of request or hand-over */
+    int failures;
+    char *failed_reason; /* NULL */
+};
+void renewal_row_done(struct renewal_row *row);
+#define AUTO_RENEWAL __attribute__((cleanup(renewal_row_done)))
+
+/* Inserts certificate_id, reason, created_at and names; everything else starts as "not happened".
+ */
+int renewals_add(struct inventory *inventory, const struct renewal_row *row, int64_t *ret_id,
+                 struct error *err);
+int renewals_get(struct inventory *inventory, int64_t id, struct renewal_row *ret,
+                 struct error *err);
+/* Writes every column but id, certificate_id and created_at. The caller read the row in the same
+ * transaction. */
+int renewals_update(struct inventory *inventory, const struct renewal_row *row, struct error *err);
+
+/* The newest renewal that is not accepted, superseded or withdrawn; E_NOT_FOUND. */
+int renewals_open(struct inventory *inventory, int64_t certificate_id, struct renewal_row *ret,
+                  struct error *err);
+/* The accepted renewal that ends last (newest accepted among equals); E_NOT_FOUND. */
+int renewals_accepted(struct inventory *inventory, int64_t certificate_id, struct renewal_row *ret,
+                      struct error *err);
+
+typedef int (*renewal_fn)(void *self, const struct renewal_row *row, struct error *err);
+/* All renewals whose key has this public half, newest first. By index. */
+int renewals_by_spki(struct inventory *inventory, const uint8_t spki_sha256[SHA256_LEN],
+                     renewal_fn fn, void *self, struct error *err);
+int renewals_by_certificate(struct inventory *inventory, int64_t certificate_id, renewal_fn fn,
+                            void *self, struct error *err);
+/* Renewals with a received, not accepted leaf: they wait for their chain. */
+int renewals_waiting_chain(struct inventory *inventory, renewal_fn fn, void *self,
+                           struct error *err);
+
+/* The chain we built for an accepted renewal: replaces what was there; leaf's issuer first, no
+ * root. */
+int renewals_set_chain(struct inventory *inventory, int64_t id, const struct blobs *chain,
+                       struct error *err);
+int renewals_chain(struct inventory *inventory, int64_t id, struct blobs *ret, struct error *err);
+
+#endif

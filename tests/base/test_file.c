@@ -1,0 +1,8 @@
+#include "base/file.h"
+
+#include "tests/testing.h"
+
+int main(void)
+{
+    return testing_run(suite_create("base/file"));
+}

@@ -1,0 +1,8 @@
+#include "base/text.h"
+
+#include "tests/testing.h"
+
+int main(void)
+{
+    return testing_run(suite_create("base/text"));
+}
