@@ -89,7 +89,8 @@ char *yaml_place(const struct yaml *yaml, const struct yaml_node *node);
 /* Adds a complaint at the place of node; the key it stands under is put in front. */
 void yaml_complain(struct yaml *yaml, const struct yaml_node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Complains when a required key is absent. */
+/* Complains when a required key is absent: not present (a reader returned false) and not there in a
+ * wrong form either. */
 void yaml_require(struct yaml *yaml, const struct yaml_node *map, const char *key, bool present);
 
 /*

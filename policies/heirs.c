@@ -142,8 +142,8 @@ static void complain_unknown(const struct heirs *heirs, const struct heir *heir,
     if (strcmp(heir->extends, heir->name) == 0)
         late_complain(late, heir->extends_place, "wanted another name, got its own");
     else if (near)
-        late_complain(late, heir->extends_place, "wanted a known name, got \"%s\": did you mean %s?",
-                      heir->extends, near);
+        late_complain(late, heir->extends_place,
+                      "wanted a known name, got \"%s\": did you mean %s?", heir->extends, near);
     else
         late_complain(late, heir->extends_place, "wanted a known name, got \"%s\"", heir->extends);
     free(names);

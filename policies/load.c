@@ -76,11 +76,13 @@ static void read_subject(struct reader *reader, const struct yaml_node *map)
         }
     }
     if (yaml_any(reader->yaml, subject, "organizational-unit", &node))
-        yaml_complain(reader->yaml, node, "wanted no such key: the CA/Browser Forum forbids it in "
-                                          "certificates (BR 7.1.2.7); leave it out");
+        yaml_complain(reader->yaml, node,
+                      "wanted no such key: the CA/Browser Forum forbids it in "
+                      "certificates (BR 7.1.2.7); leave it out");
     if (yaml_any(reader->yaml, subject, "common-name", &node))
-        yaml_complain(reader->yaml, node, "wanted no such key: the common name is the "
-                                          "certificate's first DNS name");
+        yaml_complain(reader->yaml, node,
+                      "wanted no such key: the common name is the "
+                      "certificate's first DNS name");
 }
 
 static void read_lead(struct reader *reader, const struct yaml_node *map)
@@ -189,8 +191,8 @@ static void read_times(struct reader *reader, const struct yaml_node *map)
     bool *has = reader->draft->has;
     struct yaml *yaml = reader->yaml;
 
-    has[HAS_RETRY] = yaml_seconds_list(yaml, map, "retry", 1, YEARS(1), POLICY_LIST_MAX,
-                                       raw->retry, &raw->retry_count);
+    has[HAS_RETRY] = yaml_seconds_list(yaml, map, "retry", 1, YEARS(1), POLICY_LIST_MAX, raw->retry,
+                                       &raw->retry_count);
     has[HAS_CHAIN_WAIT] = yaml_seconds(yaml, map, "chain-wait", 0, YEARS(1), &raw->chain_wait);
     has[HAS_REMIND_EVERY] =
         yaml_seconds(yaml, map, "remind-every", 0, YEARS(1), &raw->remind_every);
@@ -208,9 +210,9 @@ static void read_trust(struct reader *reader, const struct yaml_node *map)
     if (!yaml_map(reader->yaml, map, "anchors", &anchors))
         return;
     has[HAS_SYSTEM_ANCHORS] = yaml_bool(reader->yaml, anchors, "system", &raw->system_anchors);
-    has[HAS_ANCHORS] = yaml_text_list(reader->yaml, anchors, "files", POLICY_LIST_MAX,
-                                      text_is_absolute, "an absolute path of a PEM file",
-                                      raw->anchors.items, &raw->anchors.count);
+    has[HAS_ANCHORS] =
+        yaml_text_list(reader->yaml, anchors, "files", POLICY_LIST_MAX, text_is_absolute,
+                       "an absolute path of a PEM file", raw->anchors.items, &raw->anchors.count);
 }
 
 static void read_verify(struct reader *reader, const struct yaml_node *map)
@@ -242,9 +244,9 @@ struct heir *policy_draft_read(struct yaml *yaml, const struct yaml_node *map)
     read_gates(&reader, map);
     read_trust(&reader, map);
     read_verify(&reader, map);
-    draft->has[HAS_RECIPIENTS] = yaml_text_list(
-        yaml, map, "recipients", POLICY_LIST_MAX, text_is_mail_address,
-        "a mail address such as ops@example.com", draft->raw.recipients.items,
-        &draft->raw.recipients.count);
+    draft->has[HAS_RECIPIENTS] =
+        yaml_text_list(yaml, map, "recipients", POLICY_LIST_MAX, text_is_mail_address,
+                       "a mail address such as ops@example.com", draft->raw.recipients.items,
+                       &draft->raw.recipients.count);
     return &draft->heir;
 }

@@ -69,7 +69,8 @@ seconds_t policy_ladder(const struct policy *policy, size_t stage, seconds_t lif
         bool at_lead = i == 0 && fraction >= 1;
 
         value = fraction > 0 ? part_of(fraction, lead) : policy->ladder_absolute[i];
-        /* "1d" means little to a certificate that lives for an hour: the ladder falls regardless. */
+        /* "1d" means little to a certificate that lives for an hour: the ladder falls regardless.
+         */
         if (value >= before && !at_lead)
             value = before / 2;
     }

@@ -5,8 +5,8 @@
 #include "policies/draft.h"
 
 struct policies {
-    struct heirs heirs;           /* of struct policy_draft */
-    const struct policy **shown;  /* those that count, by name */
+    struct heirs heirs;          /* of struct policy_draft */
+    const struct policy **shown; /* those that count, by name */
     size_t count;
 };
 
@@ -133,8 +133,7 @@ int policies_finish(struct policies *policies, struct buf *complaints, struct er
     struct late late = {.complaints = complaints};
 
     heirs_resolve(&policies->heirs, "default", &late);
-    policies->shown =
-        mem_resize(policies->shown, policies->heirs.count, sizeof policies->shown[0]);
+    policies->shown = mem_resize(policies->shown, policies->heirs.count, sizeof policies->shown[0]);
     policies->count = 0;
     for (size_t i = 0; i < policies->heirs.count; i++) {
         struct heir *heir = policies->heirs.items[i];
