@@ -180,3 +180,126 @@ bool text_ends(const char *text, const char *suffix)
 
     return len >= tail && strcmp(text + len - tail, suffix) == 0;
 }
+
+bool text_is_absolute(const char *path)
+{
+    return path[0] == '/';
+}
+
+static bool is_alnum(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Non-empty runs of alphanumerics and `others`, joined by single dots. */
+static bool is_dotted(const char *text, size_t len, const char *others)
+{
+    if (len == 0 || text[0] == '.' || text[len - 1] == '.')
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        bool fine = text[i] == '.' ? text[i - 1] != '.'
+                                   : is_alnum(text[i]) || (text[i] && strchr(others, text[i]));
+
+        if (!fine)
+            return false;
+    }
+    return true;
+}
+
+bool text_is_mail_address(const char *text)
+{
+    const char *at = strchr(text, '@');
+
+    if (!at || strlen(text) > 254)
+        return false;
+    return is_dotted(text, (size_t)(at - text), "!#$%&'*+-/=?^_`{|}~") &&
+           is_dotted(at + 1, strlen(at + 1), "-");
+}
+
+/* Digits at *text with at most nine of them, moved past; false when there is none. */
+static bool take_digits(const char **text, double *ret, double *ret_scale)
+{
+    const char *at = *text;
+
+    *ret = 0;
+    *ret_scale = 1;
+    while (*at >= '0' && *at <= '9' && at - *text < 9) {
+        *ret = *ret * 10 + (*at++ - '0');
+        *ret_scale *= 10;
+    }
+    bool some = at > *text;
+    *text = at;
+    return some;
+}
+
+bool text_fraction(const char *text, double *ret)
+{
+    double whole, part = 0, scale = 1, unused;
+
+    if (!take_digits(&text, &whole, &unused))
+        return false;
+    if (*text == '/') {
+        text++;
+        if (!take_digits(&text, &part, &unused) || *text != '\0' || part < 1)
+            return false;
+        *ret = whole / part;
+        return true;
+    }
+    if (*text == '.') {
+        text++;
+        if (!take_digits(&text, &part, &scale))
+            return false;
+    }
+    if (strcmp(text, "%") != 0)
+        return false;
+    *ret = (whole + part / scale) / 100;
+    return true;
+}
+
+enum { NEAREST_WORD_MAX = 63 };
+
+/* Slips between two words: a letter more, less, other, or two neighbours swapped (optimal string
+ * alignment). */
+static size_t slips(const char *a, const char *b)
+{
+    size_t rows[3][NEAREST_WORD_MAX + 1];
+    size_t la = strlen(a), lb = strlen(b);
+
+    if (la > NEAREST_WORD_MAX || lb > NEAREST_WORD_MAX)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= lb; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= la; i++) {
+        size_t *now = rows[i % 3], *last = rows[(i - 1) % 3], *before = rows[(i + 1) % 3];
+
+        now[0] = i;
+        for (size_t j = 1; j <= lb; j++) {
+            size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+
+            best = last[j] + 1 < best ? last[j] + 1 : best;
+            best = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            now[j] = best;
+        }
+    }
+    return rows[la % 3][lb];
+}
+
+const char *text_nearest(const char *text, const char *const words[], size_t count)
+{
+    size_t len = strlen(text);
+    size_t best = len < 3 ? 1 : len < 5 ? 2 : 3; /* fewer slips than this */
+    const char *found = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t now = slips(text, words[i]);
+
+        if (now < best) {
+            best = now;
+            found = words[i];
+        }
+    }
+    return found;
+}
