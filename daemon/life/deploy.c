@@ -384,6 +384,39 @@ static int forward(struct deployment *on, struct error *err)
     return rc;
 }
 
+/*
+ * A deployment of an older renewal that a crash broke off, and that a newer certificate has
+ * overtaken: the files from before it come back first, so that "previous" never means a
+ * half-swapped pair.
+ */
+static int settle_broken_off(struct deployment *on, struct error *err)
+{
+    struct life *life = on->life;
+    AUTO_DEPLOYMENT struct deployment_row old = {0};
+    struct error why = {0};
+    int rc = deployments_broken_off(life->inventory, on->target.id, on->renewal.id, &old, err);
+
+    if (rc == E_NOT_FOUND)
+        return 0;
+    if (rc == 0)
+        rc = life->world->restore(life->world->self, &on->order, &why);
+    if (rc < 0)
+        return why.code ? error_set(err, rc, "%s", why.text) : rc;
+    old.failed_at = now_of(on);
+    old.failures++;
+    free(old.reason);
+    old.reason = mem_strdup("broken off, then overtaken by a newer certificate");
+    old.staged_at = old.swap_begun_at = old.swapped_at = UTC_NEVER;
+    old.reloaded_at = old.undo_begun_at = UTC_NEVER;
+    rc = life_begin(life, err);
+    if (rc == 0)
+        rc = deployments_update(life->inventory, &old, err);
+    if (rc == 0)
+        rc = life_event(life, on->hand->row.id, old.renewal_id, "rolled-back", "%s: %s",
+                        on->target.service, old.reason);
+    return life_end(life, rc, err);
+}
+
 int verb_deploy(struct life *life, struct hand *hand, const struct next *next, struct error *err)
 {
     __attribute__((cleanup(deployment_done))) struct deployment on = {0};
@@ -397,5 +430,8 @@ int verb_deploy(struct life *life, struct hand *hand, const struct next *next, s
     if (rc < 0)
         return on.row.swap_begun_at == UTC_NEVER ? fail(&on, &why, err)
                                                  : error_set(err, rc, "%s", why.text);
+    rc = settle_broken_off(&on, err);
+    if (rc < 0)
+        return rc;
     return on.row.undo_begun_at != UTC_NEVER ? undo(&on, err) : forward(&on, err);
 }

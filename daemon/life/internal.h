@@ -6,6 +6,7 @@
 #include "daemon/life/life.h"
 #include "notify/mail.h"
 #include "store/deliveries.h"
+#include "store/deployments.h"
 #include "store/events.h"
 
 /* One certificate in hand while a verb works on it. */
@@ -18,12 +19,6 @@ struct hand {
 int hand_take(struct life *life, int64_t certificate_id, struct hand *ret, struct error *err);
 void hand_done(struct hand *hand);
 #define AUTO_HAND __attribute__((cleanup(hand_done)))
-
-static inline void certificate_row_cleanup(struct certificate_row *row)
-{
-    certificate_row_done(row);
-}
-#define AUTO_CERTIFICATE __attribute__((cleanup(certificate_row_cleanup)))
 
 /*
  * Transactions: `int rc = life_begin(...)`, work, `return life_end(life, rc, err)`: commits when rc
