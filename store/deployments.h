@@ -37,5 +37,10 @@ int deployments_update(struct inventory *inventory, const struct deployment_row 
 /* The renewal last verified on a target: *ret_renewal_id; E_NOT_FOUND. */
 int deployments_last_verified(struct inventory *inventory, int64_t target_id,
                               int64_t *ret_renewal_id, struct error *err);
+/* Another renewal's deployment on a target that was broken off between swap and proof: the live
+ * files may be of either side. E_NOT_FOUND. */
+int deployments_broken_off(struct inventory *inventory, int64_t target_id,
+                           int64_t except_renewal_id, struct deployment_row *ret,
+                           struct error *err);
 
 #endif

@@ -161,6 +161,9 @@ CREATE TABLE deployments (
 CREATE INDEX deployments_verified ON deployments (target_id, verified_at)
     WHERE verified_at IS NOT NULL;
 
+CREATE INDEX deployments_broken_off ON deployments (target_id)
+    WHERE swap_begun_at IS NOT NULL AND verified_at IS NULL;
+
 -- File names are any bytes: BLOB.
 CREATE TABLE deliveries (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
