@@ -1,7 +1,7 @@
 #include "daemon/api/handler.h"
 
-#include "daemon/api/json.h"
 #include "store/deployments.h"
+#include "daemon/api/json.h"
 #include "daemon/api/view.h"
 
 static void put_renewal(json_t *reply, const struct renewal_row *row)

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "daemon/api/json.h"
 #include "store/deployments.h"
+#include "daemon/api/json.h"
 
 static void add_error(json_t *errors, utc_t at, const char *what, const char *text)
 {
