@@ -1,0 +1,5 @@
+#include "tests/testing.h"
+int main(void)
+{
+    return testing_run(suite_create("x"));
+}
