@@ -468,7 +468,6 @@ enum form { PKCS8_PEM, TRADITIONAL_PEM, PKCS8_DER, TRADITIONAL_DER, PROSE, CRLF,
 static struct blob written(EVP_PKEY *key, enum form form)
 {
     BIO *bio = BIO_new(BIO_s_mem());
-    AUTO_FREE char *text = NULL;
     char *data;
 
     switch (form) {

@@ -253,6 +253,7 @@ START_TEST(test_never_answers)
     AUTO_FD int fd = listen_on(&port);
     struct probe_address at = address_of("127.0.0.1", port);
 
+    ck_assert_int_ge(fd, 0);
     ck_fails(probe_handshake(&at, NULL, SHORT_MS, &result, &err), E_TIMEOUT, "within 200 ms");
     ck_fails(probe_handshake(&at, NULL, 0, &result, &err), E_TIMEOUT, "within 0 ms");
 }
