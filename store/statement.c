@@ -43,7 +43,9 @@ static int code_of_result(int result, int errnum)
         return code_of_constraint(result);
     default:
         /* SQLite says "full" for a write only; fsync and the shared memory meet it, too. */
-        return errnum == ENOSPC || errnum == EDQUOT ? E_FULL : E_IO;
+        if (errnum == ENOSPC || errnum == EDQUOT)
+            return E_FULL;
+        return errnum == EACCES || errnum == EPERM ? E_DENIED : E_IO;
     }
 }
 

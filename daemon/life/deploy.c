@@ -204,7 +204,9 @@ static int finish(struct deployment *on, const char *report, const struct cert *
         rc = certificates_set_told(life->inventory, certificate->id, 0, UTC_NEVER, err);
     if (rc < 0)
         return rc;
-    notice_begin(life, certificate, on->hand->policy, &fields);
+    rc = notice_begin(life, certificate, on->hand->policy, &fields, err);
+    if (rc < 0)
+        return rc;
     notice_new_leaf(&fields, &leaf);
     if (old->serial[0] != '\0')
         notice_old_leaf(&fields, old);
@@ -255,7 +257,9 @@ static int queue_failure(struct deployment *on, struct error *err)
 
     if (on->row.failures > 1 && wait < 86400)
         return 0;
-    notice_begin(life, &on->hand->row, on->hand->policy, &fields);
+    int rc = notice_begin(life, &on->hand->row, on->hand->policy, &fields, err);
+    if (rc < 0)
+        return rc;
     if (cert_parse(blob_span(&on->renewal.leaf), &leaf, NULL) == 0)
         notice_new_leaf(&fields, &leaf);
     fields_set(&fields, "target", on->target.service);
