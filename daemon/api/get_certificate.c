@@ -1,6 +1,7 @@
 #include "daemon/api/handler.h"
 
 #include "store/deployments.h"
+
 #include "daemon/api/json.h"
 #include "daemon/api/view.h"
 
@@ -163,7 +164,7 @@ static int put_targets(const struct api_call *call, int64_t id, json_t *reply, s
 
 HANDLER(get_certificate)
 {
-    __attribute__((cleanup(certificate_row_done))) struct certificate_row row = {0};
+    AUTO_CERTIFICATE struct certificate_row row = {0};
     struct view view;
     int rc = view_find_row(call, &row, err);
 
@@ -174,7 +175,7 @@ HANDLER(get_certificate)
     view_put_head(reply, &view);
     json_put_time(reply, "not_before",
                   view.facts.live_not_after == UTC_NEVER ? UTC_NEVER : view.facts.live_not_before);
-    json_put_time(reply, "due_at", view_due_at(&view));
+    json_put_time(reply, "due_at", policy_renewal_due(&view.facts, view.policy));
     json_put_time(reply, "added_at", row.added_at);
     json_put_time(reply, "retired_at", row.retired_at);
     rc = put_accepted(call, row.id, reply, err);

@@ -34,7 +34,7 @@ static int add_told(void *self, const struct notice_row *row, struct error *err)
 
 HANDLER(get_explain)
 {
-    __attribute__((cleanup(certificate_row_done))) struct certificate_row row = {0};
+    AUTO_CERTIFICATE struct certificate_row row = {0};
     AUTO_JSON json_t *why = json_array();
     AUTO_JSON json_t *errors = json_array();
     AUTO_JSON json_t *told = json_array();

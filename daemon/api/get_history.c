@@ -27,7 +27,7 @@ static int add(void *self, const struct event_row *row, struct error *err)
 
 static int put_name(struct inventory *inventory, json_t *item, struct error *err)
 {
-    __attribute__((cleanup(certificate_row_done))) struct certificate_row row = {0};
+    AUTO_CERTIFICATE struct certificate_row row = {0};
     int64_t id = json_integer_value(json_object_get(item, "certificate"));
 
     if (id == 0) {
@@ -42,7 +42,7 @@ static int put_name(struct inventory *inventory, json_t *item, struct error *err
 
 HANDLER(get_history)
 {
-    __attribute__((cleanup(certificate_row_done))) struct certificate_row row = {0};
+    AUTO_CERTIFICATE struct certificate_row row = {0};
     struct inventory *inventory = call->context->life->inventory;
     const char *limit_text = call->query(call, "limit");
     int64_t limit = HISTORY_DEFAULT;

@@ -7,7 +7,7 @@
 
 HANDLER(get_request)
 {
-    __attribute__((cleanup(certificate_row_done))) struct certificate_row row = {0};
+    AUTO_CERTIFICATE struct certificate_row row = {0};
     AUTO_RENEWAL struct renewal_row open = {0};
     struct life *life = call->context->life;
     int rc = view_find_row(call, &row, err);

@@ -124,7 +124,7 @@ static int find_next(struct inventory *inventory, struct certificate_row *ret, s
 
 static int put_next(const struct api_call *call, json_t *reply, struct error *err)
 {
-    __attribute__((cleanup(certificate_row_done))) struct certificate_row row = {0};
+    AUTO_CERTIFICATE struct certificate_row row = {0};
     enum action action;
     int rc = find_next(call->context->life->inventory, &row, err);
 

@@ -41,16 +41,6 @@ const char *owner_text(enum owner owner)
     return "nobody";
 }
 
-utc_t view_due_at(const struct view *view)
-{
-    const struct certificate_facts *facts = &view->facts;
-
-    if (facts->live_not_after == UTC_NEVER)
-        return UTC_NEVER;
-    seconds_t lifetime = facts->live_not_after - facts->live_not_before;
-    return utc_add(facts->live_not_after, -policy_lead(view->policy, lifetime));
-}
-
 void view_put_head(json_t *object, const struct view *view)
 {
     json_t *next = json_object();

@@ -21,9 +21,6 @@ int view_init(const struct api_call *call, const struct certificate_row *row, st
 /* "nobody", "daemon", "person" */
 const char *owner_text(enum owner owner);
 
-/* When the renewal of what is in service begins; UTC_NEVER when nothing is in service. */
-utc_t view_due_at(const struct view *view);
-
 /* name, names, policy, state, says, not_after, next: what a list shows and all else begins with. */
 void view_put_head(json_t *object, const struct view *view);
 

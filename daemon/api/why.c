@@ -1,6 +1,6 @@
 #include "daemon/api/why.h"
 
-#include <string.h>
+#include "store/deployments.h"
 
 #include "store/deployments.h"
 #include "daemon/api/json.h"
@@ -18,23 +18,31 @@ static void add_error(json_t *errors, utc_t at, const char *what, const char *te
 static void about_live(const struct view *view, utc_t now, json_t *why)
 {
     const struct certificate_facts *facts = &view->facts;
-    char at[UTC_TEXT_MAX], due[UTC_TEXT_MAX], lead[SECONDS_TEXT_MAX];
+    char at[UTC_TEXT_MAX];
 
     if (facts->retired_at != UTC_NEVER)
         json_append_text(why, "It was retired at %s.", utc_format_plain(facts->retired_at, at));
-    if (facts->live_not_after == UTC_NEVER) {
+    if (facts->live_not_after != UTC_NEVER)
+        json_append_text(why, "The certificate in service %s at %s.",
+                         facts->live_not_after < now ? "ended" : "ends",
+                         utc_format_plain(facts->live_not_after, at));
+    else
         json_append_text(
             why, facts->accepted ? "A certificate was accepted, but none is known to be in service."
                                  : "No certificate has been accepted for it yet.");
+}
+
+static void about_due(const struct view *view, utc_t now, json_t *why)
+{
+    const struct certificate_facts *facts = &view->facts;
+    utc_t due = policy_renewal_due(facts, view->policy);
+    char at[UTC_TEXT_MAX], lead[SECONDS_TEXT_MAX];
+
+    if (!facts->accepted || facts->open.exists || due == UTC_NEVER)
         return;
-    }
-    json_append_text(why, "The certificate in service %s at %s.",
-                     facts->live_not_after < now ? "ended" : "ends",
-                     utc_format_plain(facts->live_not_after, at));
-    utc_t begin = view_due_at(view);
     json_append_text(why, "Its renewal %s at %s: policy \"%s\" begins %s before the end.",
-                     begin <= now ? "was due" : "is due", utc_format_plain(begin, due),
-                     view->policy->name, seconds_format(facts->live_not_after - begin, lead));
+                     due <= now ? "was due" : "is due", utc_format_plain(due, at),
+                     view->policy->name, seconds_format(facts->not_after - due, lead));
 }
 
 static void about_leaf(const struct renewal_row *open, json_t *why)
@@ -176,6 +184,7 @@ int why_append(const struct api_call *call, const struct view *view, json_t *why
 
     about_live(view, call->now, why);
     rc = about_targets(call, view, why, errors, err);
+    about_due(view, call->now, why);
     if (rc != 0)
         return rc;
     rc = renewals_open(call->context->life->inventory, view->row->id, &open, err);
