@@ -242,8 +242,11 @@ static int explain(const struct dead_ends *ends, struct error *err)
                          "it under anchors.files of the policy",
                          ends->untrusted);
     if (ends->too_many)
-        return error_set(err, E_NO_CHAIN, "chain: gave up after %d authorities of the same names",
-                         EXAMINED_MAX);
+        return error_set(
+            err, E_NO_CHAIN,
+            "chain: gave up: wanted at most %d certificates of authorities to look at, "
+            "got more, most of the same names",
+            EXAMINED_MAX);
     if (ends->missing_depth > 0 && ends->strangers > 0)
         return error_set(err, E_NO_CHAIN,
                          "chain: wanted the certificate of \"%s\" whose key made the signature, "
