@@ -9,9 +9,9 @@
 #include <openssl/sha.h>
 
 #include "base/text.h"
-#include "pki/auto.h"
+#include "pki/crypto.h"
 
-enum { SERIAL_MAX = 20, PEM_LINE_BYTES = 48 };
+enum { SERIAL_MAX = 20, KEY_BITS_MAX = 8192, PEM_LINE_BYTES = 48 };
 
 void cert_done(struct cert *cert)
 {
@@ -30,18 +30,11 @@ void sha256_of(struct span data, uint8_t ret[SHA256_LEN])
 static int read_name(const X509_NAME *name, char text[CERT_DN_MAX], uint8_t hash[SHA256_LEN],
                      struct error *err)
 {
-    AUTO_OF(BIO) BIO *bio = BIO_new(BIO_s_mem());
     const uint8_t *der;
     size_t der_len;
-    char *printed;
 
-    /* Without ESC_MSB letters of any language stay readable; text_escape sees to the rest. */
-    if (!bio || !X509_NAME_get0_der(name, &der, &der_len) ||
-        X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) <
-            0 ||
-        BIO_write(bio, "", 1) != 1 || BIO_get_mem_data(bio, &printed) <= 0)
+    if (!X509_NAME_get0_der(name, &der, &der_len) || !crypto_print_name(name, text))
         return error_set(err, E_FORMAT, "certificate: a name in it cannot be read");
-    text_escape(printed, text, CERT_DN_MAX);
     sha256_of(span_of(der, der_len), hash);
     return 0;
 }
@@ -175,8 +168,11 @@ static int read_key(X509 *x509, struct cert *cert, struct error *err)
         snprintf(cert->key_text, sizeof cert->key_text, "unknown");
         return 0;
     }
-    describe_key(key, cert->key_text, sizeof cert->key_text);
     cert->key_bits = EVP_PKEY_get_bits(key);
+    if (cert->key_bits > KEY_BITS_MAX) /* each verification would cost whoever chose it nothing */
+        return error_set(err, E_TOO_LARGE, "certificate: key: wanted at most %d bits, got %d",
+                         KEY_BITS_MAX, cert->key_bits);
+    describe_key(key, cert->key_text, sizeof cert->key_text);
     cert->self_signed = cert->self_issued && X509_verify(x509, key) == 1;
     return 0;
 }
