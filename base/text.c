@@ -47,9 +47,10 @@ static bool is_printable(uint32_t c)
     if (c < 0x20 || (c >= 0x7F && c < 0xA0))
         return false;
     if ((c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
-        (c >= 0x2060 && c <= 0x206F))
+        (c >= 0x2060 && c <= 0x206F) || (c >= 0xFFF9 && c <= 0xFFFB) ||
+        (c >= 0xE0000 && c <= 0xE007F))
         return false;
-    return c != 0x061C && c != 0xFEFF && c != 0xFFFE && c != 0xFFFF && c != 0x00AD;
+    return c != 0x061C && c != 0x180E && c != 0xFEFF && (c & 0xFFFE) != 0xFFFE && c != 0x00AD;
 }
 
 char *text_escape(const char *text, char *ret, size_t size)
@@ -57,6 +58,7 @@ char *text_escape(const char *text, char *ret, size_t size)
     const unsigned char *in = (const unsigned char *)text;
     size_t left = strlen(text);
     size_t used = 0;
+    size_t cut = 0; /* the last boundary that leaves room for "..." */
 
     while (left > 0) {
         char piece[16];
@@ -73,8 +75,10 @@ char *text_escape(const char *text, char *ret, size_t size)
             snprintf(piece, sizeof piece, value < 0x80 ? "\\x%02x" : "\\u{%04x}", value);
         }
         size_t add = strlen(piece);
-        /* Room for this piece, and for "..." in its place when something follows. */
-        if (used + add + (left > len ? 3 : 0) + 1 > size) {
+        if (used + 4 <= size)
+            cut = used;
+        if (used + add + 1 > size) {
+            used = cut;
             if (used + 4 <= size) {
                 memcpy(ret + used, "...", 3);
                 used += 3;
@@ -187,29 +191,30 @@ static bool is_alnum(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Non-empty runs of alphanumerics and `others`, joined by single dots. */
-static bool is_dotted(const char *text, size_t len, const char *others)
+/* Runs of alphanumerics and `others` joined by single dots; `inner` stands only within a run. */
+static bool is_dotted(const char *text, size_t len, const char *others, char inner)
 {
-    if (len == 0 || text[0] == '.' || text[len - 1] == '.')
-        return false;
     for (size_t i = 0; i < len; i++) {
-        bool fine = text[i] == '.' ? text[i - 1] != '.'
-                                   : is_alnum(text[i]) || (text[i] && strchr(others, text[i]));
+        bool edge = i == 0 || i + 1 == len || text[i - 1] == '.' || text[i + 1] == '.';
+        bool fine = is_alnum(text[i]) || (text[i] && strchr(others, text[i]));
 
+        if (text[i] == '.' || text[i] == inner)
+            fine = !edge;
         if (!fine)
             return false;
     }
-    return true;
+    return len > 0;
 }
 
 bool text_is_mail_address(const char *text)
 {
     const char *at = strchr(text, '@');
 
-    if (!at || strlen(text) > 254)
+    /* RFC 5321 4.5.3.1: 64 for the local part; a path of 256 with its brackets. */
+    if (!at || at - text > 64 || strlen(text) > 254)
         return false;
-    return is_dotted(text, (size_t)(at - text), "!#$%&'*+-/=?^_`{|}~") &&
-           is_dotted(at + 1, strlen(at + 1), "-");
+    return is_dotted(text, (size_t)(at - text), "!#$%&'*+-/=?^_`{|}~", '.') &&
+           is_dotted(at + 1, strlen(at + 1), "", '-');
 }
 
 /* Digits at *text with at most nine of them, moved past; false when there is none. */

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "pki/auto.h"
 
-enum { SERIAL_MAX = 20, PEM_LINE_BYTES = 48 };
+enum { SERIAL_MAX = 20, KEY_BITS_MAX = 8192, PEM_LINE_BYTES = 48 };
 
 void cert_done(struct cert *cert)
 {
@@ -175,8 +175,11 @@ static int read_key(X509 *x509, struct cert *cert, struct error *err)
         snprintf(cert->key_text, sizeof cert->key_text, "unknown");
         return 0;
     }
-    describe_key(key, cert->key_text, sizeof cert->key_text);
     cert->key_bits = EVP_PKEY_get_bits(key);
+    if (cert->key_bits > KEY_BITS_MAX) /* each verification would cost whoever chose it nothing */
+        return error_set(err, E_TOO_LARGE, "certificate: key: wanted at most %d bits, got %d",
+                         KEY_BITS_MAX, cert->key_bits);
+    describe_key(key, cert->key_text, sizeof cert->key_text);
     cert->self_signed = cert->self_issued && X509_verify(x509, key) == 1;
     return 0;
 }
