@@ -216,10 +216,22 @@ static int finish(struct deployment *on, const char *report, const struct cert *
                         "deployed", &fields, err);
 }
 
+/* The report's lines as one, for the trail. */
+static char *one_line(const char *report)
+{
+    AUTO_BUF struct buf line;
+
+    buf_init(&line, BUF_MAX_RECEIPT);
+    for (; *report != '\0'; report += strcspn(report, "\n"), report += *report == '\n')
+        buf_printf(&line, "%s%.*s", line.len > 0 ? "; " : "", (int)strcspn(report, "\n"), report);
+    return mem_strdup(buf_text(&line));
+}
+
 static int record_verified(struct deployment *on, const char *report, struct error *err)
 {
     struct life *life = on->life;
     AUTO_CERT struct cert old = {0};
+    AUTO_FREE char *line = one_line(report);
 
     if (life_live_leaf(life, &on->hand->row, &old, NULL) < 0)
         old.serial[0] = '\0';
@@ -231,7 +243,7 @@ static int record_verified(struct deployment *on, const char *report, struct err
         rc = deployments_update(life->inventory, &on->row, err);
     if (rc == 0)
         rc = life_event(life, on->hand->row.id, on->renewal.id, "verified",
-                        "%s: fresh handshakes prove it: %s", on->target.service, report);
+                        "%s: fresh handshakes prove it: %s", on->target.service, line);
     if (rc == 0 && is_last_target(on))
         rc = finish(on, report, &old, err);
     return life_end_planned(life, on->hand->row.id, rc, err);

@@ -11,6 +11,12 @@
 
 #include "base/mem.h"
 
+/* A span of a literal with any bytes, without its final NUL. */
+#define BYTES(text)                               \
+    {                                             \
+        (const uint8_t *)(text), sizeof(text) - 1 \
+    }
+
 enum { FORGE_EXTENSIONS = 4 };
 
 struct forge {

@@ -332,8 +332,8 @@ START_TEST(test_extensions)
         const char *said; /* NULL: accepted */
     } rows[] = {
         {{"subjectAltName", "DNS:a"}, {"subjectAltName", "DNS:b"}, "subjectAltName"},
-        {{"subjectAltName", NULL, {(const uint8_t *)"\x30\x05\x82", 3}}, {0}, "broken"},
-        {{"subjectAltName", NULL, {(const uint8_t *)"", 0}}, {0}, "broken"},
+        {{"subjectAltName", NULL, BYTES("\x30\x05\x82")}, {0}, "broken"},
+        {{"subjectAltName", NULL, BYTES("")}, {0}, "broken"},
         {{"subjectAltName",
           NULL,
           {(const uint8_t *)"\x30\x05\x82\x03"
@@ -362,12 +362,12 @@ START_TEST(test_extensions)
            7}},
          {0},
          NULL},
-        {{"subjectAltName", NULL, {(const uint8_t *)"\x30\0", 2}}, {0}, NULL},
+        {{"subjectAltName", NULL, BYTES("\x30\0")}, {0}, NULL},
         {{"extendedKeyUsage", "serverAuth"}, {"extendedKeyUsage", "clientAuth"}, "two"},
-        {{"extendedKeyUsage", NULL, {(const uint8_t *)"\x05\0", 2}}, {0}, "broken"},
+        {{"extendedKeyUsage", NULL, BYTES("\x05\0")}, {0}, "broken"},
         {{"basicConstraints", "CA:FALSE"}, {"basicConstraints", "CA:TRUE"}, "two"},
-        {{"basicConstraints", NULL, {(const uint8_t *)"\x04\0", 2}}, {0}, "broken"},
-        {{"nsComment", NULL, {(const uint8_t *)"\xff", 1}}, {0}, NULL},
+        {{"basicConstraints", NULL, BYTES("\x04\0")}, {0}, "broken"},
+        {{"nsComment", NULL, BYTES("\xff")}, {0}, NULL},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

@@ -246,8 +246,8 @@ START_TEST(test_pkcs7)
     }
     ck_only(blob_span(&none), OBJECT_BROKEN, "without certificates");
     ck_only(span_of(pkcs7.data, pkcs7.len - 1), OBJECT_BROKEN, "truncated");
-    ck_only(span_of("\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03", 13), OBJECT_BROKEN,
-            "something else");
+    ck_only((struct span)BYTES("\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"),
+            OBJECT_BROKEN, "something else");
 }
 END_TEST
 
@@ -361,10 +361,10 @@ START_TEST(test_other_der)
 
     ck_only(span_of(spki, (size_t)len), OBJECT_BROKEN, "a public key");
     OPENSSL_free(spki);
-    ck_only(span_of("\x30\x07\x02\x01\x03\x30\x02\x05\x00", 9), OBJECT_BROKEN, "PKCS#12");
-    ck_only(span_of("\x30\x00", 2), OBJECT_BROKEN, "other data");
-    ck_only(span_of("\x30\x03\x01\x01\xff", 5), OBJECT_BROKEN, "other data");
-    ck_only(span_of("\x30\x82\x01", 3), OBJECT_BROKEN, "other data");
+    ck_only((struct span)BYTES("\x30\x07\x02\x01\x03\x30\x02\x05\x00"), OBJECT_BROKEN, "PKCS#12");
+    ck_only((struct span)BYTES("\x30\x00"), OBJECT_BROKEN, "other data");
+    ck_only((struct span)BYTES("\x30\x03\x01\x01\xff"), OBJECT_BROKEN, "other data");
+    ck_only((struct span)BYTES("\x30\x82\x01"), OBJECT_BROKEN, "other data");
 }
 END_TEST
 
@@ -424,35 +424,30 @@ END_TEST
 START_TEST(test_something_else)
 {
     static const struct {
-        const char *text;
-        size_t len;
+        struct span file;
         const char *summary;
     } rows[] = {
-        {"", 0, "an empty file"},
-        {"\xEF\xBB\xBF \r\n\t", 7, "an empty file"},
-        {"<!DOCTYPE html>\n<p>Login", 24, "HTML"},
-        {"\xEF\xBB\xBF\n<HTML><body>", 18, "HTML"},
-        {"<?xml version=\"1.0\"?>\n<html xmlns=\"x\">", 38, "HTML"},
-        {"PK\3\4....", 8, "ZIP"},
-        {"\x1F\x8B\x08\0", 4, "archive"},
-        {"\xFF\xFE-\0-\0-\0", 8, "UTF-16"},
-        {"\xFE\xFF\0-\0-\0-", 8, "UTF-16"},
-        {"-\0-\0-\0-\0-\0", 10, "UTF-16"},
-        {"\0-\0-\0-\0-", 8, "UTF-16"},
-        {"Your certificate is attached.", 29, "plain text"},
-        {"Gr\xfc\xdf"
-         "e",
-         5, "plain text"},
-        {"0 s:CN = x", 10, "plain text"},
-        {"a < b <html", 11, "plain text"},
-        {"\x7F"
-         "ELF\1",
-         5, "unknown kind"},
-        {"-----BEGIN EC PARAMETERS-----\nBg==\n-----END EC PARAMETERS-----", 63, "nothing"},
+        {BYTES(""), "an empty file"},
+        {BYTES("\xEF\xBB\xBF \r\n\t"), "an empty file"},
+        {BYTES("<!DOCTYPE html>\n<p>Login"), "HTML"},
+        {BYTES("\xEF\xBB\xBF\n<HTML><body>"), "HTML"},
+        {BYTES("<?xml version=\"1.0\"?>\n<html xmlns=\"x\">"), "HTML"},
+        {BYTES("PK\3\4...."), "ZIP"},
+        {BYTES("\x1F\x8B\x08\0"), "archive"},
+        {BYTES("\xFF\xFE-\0-\0-\0"), "UTF-16"},
+        {BYTES("\xFE\xFF\0-\0-\0-"), "UTF-16"},
+        {BYTES("-\0-\0-\0-\0-\0"), "UTF-16"},
+        {BYTES("\0-\0-\0-\0-"), "UTF-16"},
+        {BYTES("Your certificate is attached."), "plain text"},
+        {BYTES("Gr\xfc\xdf (Latin-1)"), "plain text"},
+        {BYTES("0 s:CN = x"), "plain text"},
+        {BYTES("a < b <html"), "plain text"},
+        {BYTES("\177ELF\1"), "unknown kind"},
+        {BYTES("-----BEGIN EC PARAMETERS-----\nBg==\n-----END EC PARAMETERS-----"), "nothing"},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++)
-        ck_nothing(span_of(rows[i].text, rows[i].len), rows[i].summary);
+        ck_nothing(rows[i].file, rows[i].summary);
     ck_nothing((struct span){0}, "an empty file");
 }
 END_TEST
@@ -490,21 +485,18 @@ END_TEST
 /* Shapes that cost other readers minutes; here the test's time limit is far away. */
 START_TEST(test_hostile_shapes)
 {
-    static const struct {
-        const char *unit;
-        size_t len;
-    } rows[] = {
-        {"-", 1},
-        {"-----BEGIN X-----\n", 18},
-        {"-----END X-----\n", 16},
-        {"-----BEGIN X-----\n-----END X-----\n", 34},
-        {"-----BEGIN ", 11},
-        {"\x30\x80", 2},
-        {"\x30\x83\x0f\xff\xff", 5},
-        {"\x30\x84\xff\xff\xff\xff", 6},
-        {"<", 1},
-        {"\0", 1},
-        {">", 1},
+    static const struct span rows[] = {
+        BYTES("-"),
+        BYTES("-----BEGIN X-----\n"),
+        BYTES("-----END X-----\n"),
+        BYTES("-----BEGIN X-----\n-----END X-----\n"),
+        BYTES("-----BEGIN "),
+        BYTES("\x30\x80"),
+        BYTES("\x30\x83\x0f\xff\xff"),
+        BYTES("\x30\x84\xff\xff\xff\xff"),
+        BYTES("<"),
+        BYTES("\0"),
+        BYTES(">"),
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -513,7 +505,7 @@ START_TEST(test_hostile_shapes)
 
         buf_init(&file, BUF_MAX_DELIVERY);
         while (!file.full)
-            buf_add(&file, rows[i].unit, rows[i].len);
+            buf_add(&file, rows[i].data, rows[i].len);
         ck_assert_int_eq(delivery_read(span_of(file.data, file.len), &objects, &err), 0);
         for (size_t k = 0; k < objects.count; k++)
             ck_assert_int_eq(objects.items[k].kind, OBJECT_BROKEN);
