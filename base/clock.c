@@ -15,6 +15,14 @@ utc_t clock_now(void)
     return now.tv_sec;
 }
 
+int64_t clock_monotonic_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 utc_t utc_add(utc_t at, seconds_t length)
 {
     utc_t sum;
@@ -105,7 +113,7 @@ bool seconds_parse(const char *text, seconds_t *ret)
     size_t len = strlen(text);
     int64_t number;
 
-    if (len < 2 || len > sizeof digits)
+    if (len < 2 || len > sizeof digits || text[0] == '-')
         return false;
     memcpy(digits, text, len - 1);
     digits[len - 1] = '\0';

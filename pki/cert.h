@@ -37,8 +37,11 @@ struct cert {
     struct names names; /* subjectAltName only; the common name does not count (RFC 9525 6.3) */
 };
 
-/* E_FORMAT when it is no certificate, E_TOO_LARGE past the limits above. ret is untouched on
- * failure. */
+/*
+ * E_FORMAT when it is no certificate or one that is read in more than one way (a version that does
+ * not fit, dates in another form than RFC 5280 wants, a NUL in a name, an extension that is there
+ * twice); E_TOO_LARGE past the limits above or with a key over 8192 bits.
+ */
 int cert_parse(struct span der, struct cert *ret, struct error *err);
 void cert_done(struct cert *cert);
 #define AUTO_CERT __attribute__((cleanup(cert_done)))

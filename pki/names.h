@@ -14,7 +14,8 @@ enum name_type { NAME_DNS, NAME_IP, NAME_EMAIL, NAME_URI };
 
 struct name {
     enum name_type type;
-    char *text; /* DNS in lower case without final dot; IP in its canonical text form */
+    char *
+        text; /* DNS in lower case, wanted names without final dot; IP in its canonical text form */
 };
 
 struct names {
@@ -38,6 +39,14 @@ int names_add(struct names *names, enum name_type type, const char *text, struct
 /* As names_add for "dns:www.example.com", "ip:192.0.2.1", ...; without a prefix an address is IP,
  * "@" is e-mail, "://" is URI, else DNS. */
 int names_add_tagged(struct names *names, const char *text, struct error *err);
+
+/*
+ * Adds what a certificate says, raw: never refused for its form, only brought to the same case, so
+ * that an odd name is shown and covers nothing. Bytes outside printable ASCII, spaces and
+ * backslashes become \xHH. An IP is 4 or 16 bytes; another length is left out. False when a NUL is
+ * inside, and nothing is added.
+ */
+bool names_add_found(struct names *names, enum name_type type, struct span raw);
 
 void names_copy(const struct names *from, struct names *ret);
 

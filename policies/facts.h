@@ -84,6 +84,9 @@ enum state {
 const char *state_text(enum state state);
 const char *state_says(enum state state);
 
+/* When the next renewal of the accepted certificate is to begin; UTC_NEVER when it never ends. */
+utc_t policy_renewal_due(const struct certificate_facts *facts, const struct policy *policy);
+
 /* What is so. When several hold, the one that needs attention most: expired before all others. */
 enum state policy_state(const struct certificate_facts *facts, const struct policy *policy,
                         utc_t now);

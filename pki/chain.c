@@ -1,0 +1,319 @@
+#include "pki/chain.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "pki/anchors.h"
+#include "pki/link.h"
+#include "pki/path.h"
+
+/* What a stranger's same-named CAs may cost one search: signatures checked, certificates parsed. */
+enum { EXAMINED_MAX = 256, PARSED_MAX = 1024 };
+
+/* Why the search did not go on at some place; of each kind the one furthest up is told. */
+struct dead_ends {
+    struct error rule;           /* first rule that a path to an anchor broke */
+    char untrusted[CERT_DN_MAX]; /* self-signed and no anchor */
+    char missing[CERT_DN_MAX];   /* issuer that is not known... */
+    size_t missing_depth;        /* ...at this place of the path, 0 for none */
+    size_t strangers;            /* certificates of its name that another key belongs to */
+    bool circle, too_deep, too_many;
+};
+
+struct search {
+    const struct chain_pool *pool;
+    const struct anchors *anchors;
+    utc_t at;
+    bool as_server;
+    struct path path; /* where the search stands */
+    struct path best; /* its links are in best_links */
+    struct links best_links;
+    size_t examined, parsed;
+    struct dead_ends dead_ends;
+};
+
+void chain_done(struct chain *chain)
+{
+    blobs_done(&chain->certs);
+    *chain = (struct chain){0};
+}
+
+static const struct link *top(const struct search *search)
+{
+    return search->path.links[search->path.count - 1];
+}
+
+static bool holds(const struct links *links, const struct link *link)
+{
+    for (size_t i = 0; i < links->count; i++)
+        if (link_is_same(&links->items[i], link))
+            return true;
+    return false;
+}
+
+/* Every certificate of the issuer's name, each once; what is also an anchor counts as one. */
+static int find_candidates(struct search *search, struct links *ret, struct error *err)
+{
+    const uint8_t *name = top(search)->issuer_sha256;
+    AUTO_BLOBS struct blobs found = {0};
+    size_t count = 0;
+    const struct link *anchors = anchors_find(search->anchors, name, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        struct link link = link_share(&anchors[i]);
+
+        links_take(ret, &link);
+    }
+    int rc = search->pool ? search->pool->find(search->pool->self, name, &found, err) : 0;
+    if (rc < 0)
+        return error_wrap(err, rc, "chain: cannot look up an issuer");
+    for (size_t i = 0; i < found.count; i++) {
+        struct link link;
+
+        if (search->parsed >= PARSED_MAX) {
+            search->dead_ends.too_many = true;
+            break;
+        }
+        search->parsed++;
+        if (!link_read(blob_span(&found.items[i]), &link))
+            continue;
+        if (holds(ret, &link))
+            link_done(&link);
+        else
+            links_take(ret, &link);
+    }
+    return 0;
+}
+
+/* Valid ones first, then anchors (no stranger put them there), then those that live longest. */
+static int compare(const void *a, const void *b, void *at)
+{
+    const struct link *one = a, *other = b;
+    bool one_valid = link_is_valid_at(one, *(utc_t *)at);
+    bool other_valid = link_is_valid_at(other, *(utc_t *)at);
+
+    if (one_valid != other_valid)
+        return one_valid ? -1 : 1;
+    if (one->anchor != other->anchor)
+        return one->anchor ? -1 : 1;
+    if (one->not_after != other->not_after)
+        return one->not_after > other->not_after ? -1 : 1;
+    return memcmp(one->sha256, other->sha256, SHA256_LEN);
+}
+
+static bool is_in_path(const struct search *search, const struct link *link)
+{
+    for (size_t i = 0; i < search->path.count; i++)
+        if (link_is_same(search->path.links[i], link) ||
+            link_is_same_authority(search->path.links[i], link))
+            return true;
+    return false;
+}
+
+static void note_rule(struct search *search, const struct error *err)
+{
+    if (search->dead_ends.rule.code == 0)
+        search->dead_ends.rule = *err;
+}
+
+static void note_missing(struct search *search, size_t strangers)
+{
+    struct dead_ends *ends = &search->dead_ends;
+
+    if (search->path.count <= ends->missing_depth)
+        return;
+    ends->missing_depth = search->path.count;
+    ends->strangers = strangers;
+    link_issuer(top(search), ends->missing);
+}
+
+/* True when the candidate's key really signed the certificate at the top of the path. */
+static bool has_signed(struct search *search, const struct link *candidate)
+{
+    X509 *subject = top(search)->x509;
+    int reason = X509_check_issued(candidate->x509, subject);
+    char name[CERT_DN_MAX];
+    struct error err;
+
+    if (reason != X509_V_OK && reason != X509_V_ERR_KEYUSAGE_NO_CERTSIGN)
+        return false;
+    if (search->examined >= EXAMINED_MAX) {
+        search->dead_ends.too_many = true;
+        return false;
+    }
+    search->examined++;
+    if (X509_verify(subject, X509_get0_pubkey(candidate->x509)) != 1) {
+        ERR_clear_error();
+        return false;
+    }
+    if (reason == X509_V_OK)
+        return true;
+    error_set(&err, E_REFUSED, "chain: \"%s\": key usage: wanted one that may sign certificates",
+              link_subject(candidate, name));
+    note_rule(search, &err);
+    return false;
+}
+
+static void keep_best(struct search *search)
+{
+    links_done(&search->best_links);
+    search->best = search->path;
+    for (size_t i = 0; i < search->path.count; i++) {
+        struct link link = link_share(search->path.links[i]);
+
+        links_take(&search->best_links, &link);
+    }
+    for (size_t i = 0; i < search->path.count; i++)
+        search->best.links[i] = &search->best_links.items[i];
+}
+
+/* The path has reached an anchor. */
+static void judge(struct search *search)
+{
+    struct error err = {0};
+
+    if (search->best.count > 0 && !path_is_better(&search->path, &search->best))
+        return;
+    if (path_check(&search->path, search->at, search->as_server, &err) < 0)
+        note_rule(search, &err);
+    else
+        keep_best(search);
+}
+
+static int climb(struct search *search, struct error *err);
+
+/* Puts a proved issuer on top of the path and goes on from there. */
+static int step_up(struct search *search, struct link *issuer, struct error *err)
+{
+    int rc = 0;
+
+    if (search->path.count > PATH_DEPTH_MAX) {
+        search->dead_ends.too_deep = true;
+        return 0;
+    }
+    if (!issuer->anchor)
+        issuer->self_signed = X509_self_signed(issuer->x509, 1) == 1;
+    search->path.links[search->path.count++] = issuer;
+    if (issuer->anchor)
+        judge(search);
+    else if (issuer->self_signed)
+        link_subject(issuer, search->dead_ends.untrusted);
+    if (!issuer->self_signed)
+        rc = climb(search, err);
+    search->path.count--;
+    return rc;
+}
+
+/* Tries every issuer of the certificate at the top of the path. */
+static int climb(struct search *search, struct error *err)
+{
+    AUTO_LINKS struct links candidates = {0};
+    size_t proved = 0, circular = 0;
+    int rc = find_candidates(search, &candidates, err);
+
+    if (candidates.count > 1)
+        qsort_r(candidates.items, candidates.count, sizeof *candidates.items, compare, &search->at);
+    for (size_t i = 0; i < candidates.count && rc == 0; i++) {
+        if (is_in_path(search, &candidates.items[i])) {
+            circular++;
+            continue;
+        }
+        if (has_signed(search, &candidates.items[i])) {
+            proved++;
+            rc = step_up(search, &candidates.items[i], err);
+        }
+    }
+    if (rc == 0 && proved == 0 && circular > 0)
+        search->dead_ends.circle = true;
+    else if (rc == 0 && proved == 0 && !top(search)->anchor)
+        note_missing(search, candidates.count);
+    return rc;
+}
+
+static int explain(const struct dead_ends *ends, struct error *err)
+{
+    if (ends->rule.code != 0)
+        return error_set(err, ends->rule.code, "%s", ends->rule.text);
+    if (ends->untrusted[0] != '\0')
+        return error_set(err, E_REFUSED,
+                         "chain: ends in a root that is not trusted: \"%s\"; if it is yours, name "
+                         "it under anchors.files of the policy",
+                         ends->untrusted);
+    if (ends->too_many)
+        return error_set(err, E_NO_CHAIN, "chain: gave up after %d authorities of the same names",
+                         EXAMINED_MAX);
+    if (ends->missing_depth > 0 && ends->strangers > 0)
+        return error_set(err, E_NO_CHAIN,
+                         "chain: wanted the certificate of \"%s\" whose key made the signature, "
+                         "got %zu of that name with another key",
+                         ends->missing, ends->strangers);
+    if (ends->missing_depth > 0)
+        return error_set(err, E_NO_CHAIN,
+                         "chain: wanted the certificate of \"%s\", which neither this delivery nor "
+                         "an earlier one holds",
+                         ends->missing);
+    if (ends->too_deep)
+        return error_set(err, E_REFUSED,
+                         "chain: wanted at most %d certificates above the leaf, got more",
+                         PATH_DEPTH_MAX);
+    return error_set(err, E_NO_CHAIN,
+                     "chain: wanted a path to a trust anchor, got authorities that only sign each "
+                     "other");
+}
+
+static void write_chain(const struct path *path, struct chain *ret)
+{
+    const struct link *anchor = path->links[path->count - 1];
+    struct chain chain = {.earliest_not_after = path->links[0]->not_after};
+
+    for (size_t i = 1; i < path->count; i++) {
+        if (path->links[i]->self_signed)
+            continue;
+        link_add_der(path->links[i], &chain.certs);
+        chain.earliest_not_after = utc_min(chain.earliest_not_after, path->links[i]->not_after);
+    }
+    link_subject(anchor, chain.anchor);
+    memcpy(chain.anchor_sha256, anchor->sha256, SHA256_LEN);
+    *ret = chain;
+}
+
+static int run(struct search *search, struct chain *ret, struct error *err)
+{
+    int rc = climb(search, err);
+
+    if (rc == 0 && search->best.count == 0)
+        rc = explain(&search->dead_ends, err);
+    if (rc == 0)
+        write_chain(&search->best, ret);
+    links_done(&search->best_links);
+    ERR_clear_error();
+    return rc;
+}
+
+int chain_build(struct span leaf, const struct chain_pool *pool, const struct anchors *anchors,
+                utc_t at, struct chain *ret, struct error *err)
+{
+    AUTO_CERT struct cert cert = {0};
+    struct link link = {0};
+    int rc = cert_parse(leaf, &cert, err);
+
+    if (rc < 0)
+        return rc;
+    if (cert.self_signed)
+        return error_set(err, E_REFUSED,
+                         "chain: \"%s\": wanted a certificate signed by an authority, got one "
+                         "signed by its own key",
+                         cert.subject);
+    if (!link_read(leaf, &link))
+        return error_set(err, E_FORMAT, "chain: \"%s\": cannot be read whole", cert.subject);
+    struct search search = {.pool = pool,
+                            .anchors = anchors,
+                            .at = at,
+                            .as_server = cert.usable_as_server,
+                            .path = {.links = {&link}, .count = 1}};
+    rc = run(&search, ret, err);
+    link_done(&link);
+    return rc;
+}

@@ -1,0 +1,131 @@
+#include "pki/link.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/err.h>
+
+static bool read_time(const ASN1_TIME *time, utc_t *ret)
+{
+    static const utc_t no_well_defined_end = 253402300799; /* RFC 5280 4.1.2.5: 99991231235959Z */
+    struct tm tm;
+
+    if (!ASN1_TIME_to_tm(time, &tm))
+        return false;
+    *ret = timegm(&tm);
+    if (*ret == no_well_defined_end)
+        *ret = UTC_NEVER;
+    return true;
+}
+
+static bool hash_name(const X509_NAME *name, uint8_t ret[SHA256_LEN])
+{
+    const uint8_t *der;
+    size_t len;
+
+    if (!X509_NAME_get0_der(name, &der, &len))
+        return false;
+    sha256_of(span_of(der, len), ret);
+    return true;
+}
+
+bool link_from(X509 *x509, struct link *ret)
+{
+    struct link link = {.x509 = x509};
+
+    /* Caches the extensions, so that the object is only read from here on, by any thread. */
+    X509_check_purpose(x509, -1, 0);
+    bool good = X509_digest(x509, EVP_sha256(), link.sha256, NULL) &&
+                hash_name(X509_get_subject_name(x509), link.subject_sha256) &&
+                hash_name(X509_get_issuer_name(x509), link.issuer_sha256) &&
+                read_time(X509_get0_notBefore(x509), &link.not_before) &&
+                read_time(X509_get0_notAfter(x509), &link.not_after) && X509_get0_pubkey(x509);
+    ERR_clear_error();
+    if (!good || !X509_up_ref(x509))
+        return false;
+    *ret = link;
+    return true;
+}
+
+bool link_read(struct span der, struct link *ret)
+{
+    AUTO_OF(X509) X509 *x509 = crypto_read_cert(der);
+
+    return x509 && link_from(x509, ret);
+}
+
+struct link link_share(const struct link *from)
+{
+    X509_up_ref(from->x509);
+    return *from;
+}
+
+void link_done(struct link *link)
+{
+    X509_free(link->x509);
+    *link = (struct link){0};
+}
+
+bool link_is_valid_at(const struct link *link, utc_t at)
+{
+    return link->not_before <= at && at <= link->not_after;
+}
+
+bool link_is_same(const struct link *a, const struct link *b)
+{
+    return memcmp(a->sha256, b->sha256, SHA256_LEN) == 0;
+}
+
+bool link_is_same_authority(const struct link *a, const struct link *b)
+{
+    return memcmp(a->subject_sha256, b->subject_sha256, SHA256_LEN) == 0 &&
+           EVP_PKEY_eq(X509_get0_pubkey(a->x509), X509_get0_pubkey(b->x509)) == 1;
+}
+
+void link_add_der(const struct link *link, struct blobs *ret)
+{
+    uint8_t *der = NULL;
+    int len = i2d_X509(link->x509, &der);
+
+    if (len > 0)
+        blobs_add(ret, span_of(der, (size_t)len));
+    OPENSSL_free(der);
+}
+
+static char *print_name(const struct link *link, bool subject, char ret[CERT_DN_MAX])
+{
+    AUTO_CERT struct cert cert = {0};
+    AUTO_BLOBS struct blobs der = {0};
+
+    link_add_der(link, &der);
+    if (der.count == 0 || cert_parse(blob_span(&der.items[0]), &cert, NULL) < 0)
+        snprintf(cert.subject, sizeof cert.subject, "unreadable");
+    snprintf(ret, CERT_DN_MAX, "%s", subject || !cert.issuer[0] ? cert.subject : cert.issuer);
+    return ret;
+}
+
+char *link_subject(const struct link *link, char ret[CERT_DN_MAX])
+{
+    return print_name(link, true, ret);
+}
+
+char *link_issuer(const struct link *link, char ret[CERT_DN_MAX])
+{
+    return print_name(link, false, ret);
+}
+
+void links_take(struct links *links, struct link *link)
+{
+    links->items = mem_resize(links->items, links->count + 1, sizeof *links->items);
+    links->items[links->count++] = *link;
+    *link = (struct link){0};
+}
+
+void links_done(struct links *links)
+{
+    for (size_t i = 0; i < links->count; i++)
+        link_done(&links->items[i]);
+    free(links->items);
+    *links = (struct links){0};
+}
