@@ -32,6 +32,7 @@ class Story:
         self.began = time.monotonic()
         self.events_told = 0
         self.mails_told = 0
+        self.receipts_told = set()
 
     def say(self, who, text):
         if self.quiet:
@@ -43,7 +44,15 @@ class Story:
             head = " " * len(head)
 
     def catch_up(self):
-        """Tells the events and mails that are new."""
+        """Tells the receipts, events and mails that are new."""
+        for kind in ("accepted", "rejected"):
+            folder = self.lab.path(f"state/drop/{kind}")
+            for name in sorted(os.listdir(folder) if os.path.isdir(folder) else []):
+                if name.endswith(".txt") and name not in self.receipts_told:
+                    self.receipts_told.add(name)
+                    with open(os.path.join(folder, name), encoding="utf-8") as text:
+                        said = " ".join(text.read().split())
+                    self.say("receipt", f"{kind}/{name}: {textwrap.shorten(said, 300)}")
         for event in self.lab.history()[self.events_told:]:
             self.events_told += 1
             self.say("unlapsed", f"{event['kind']}: {event['text']}")
@@ -99,6 +108,7 @@ def road(lab, story):
     story.until(lambda: lab.served_serial() == new, 40, "nginx to serve the new certificate")
     story.say("nginx", f"serves the new certificate (serial {new[:16]}...)")
     story.until(lambda: lab.state() == "ok" and lab.mails("deployed"), 40, "the confirmation by mail")
+    story.catch_up()
     return new
 
 

@@ -110,7 +110,7 @@ class Lab:
         return os.path.join(self.folder, name)
 
     def program(self, name):
-        return os.path.join(self.build, "daemon", name)
+        return os.path.join(self.build, "daemon", "cli" if name == "unlapse" else "", name)
 
     # Processes: every one is ours, and ended by its id.
 
