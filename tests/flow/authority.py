@@ -39,6 +39,9 @@ def stamp(seconds):
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
+SINCE = f'activation_date = "{stamp(time.time() - 86400)}"'
+
+
 class Authority:
     """Root and intermediate in a folder of its own; made when they are not there."""
 
@@ -49,6 +52,7 @@ class Authority:
         self.root = self.path("root.pem")
         self.intermediate = self.path("intermediate.pem")
         self.count = 0
+        self.generation = 0
         if not os.path.exists(self.intermediate):
             os.makedirs(folder, mode=0o700, exist_ok=True)
             self._make()
@@ -62,17 +66,21 @@ class Authority:
         return self.path(name)
 
     def _make(self):
-        since = f'activation_date = "{stamp(time.time() - 86400)}"'
-        for who in ("root", "intermediate"):
-            make_key(self.path(who + ".key"), self.key)
+        make_key(self.path("root.key"), self.key)
         run("certtool", "--generate-self-signed", "--load-privkey", self.path("root.key"),
-            "--template", self._template("root.tpl", f'cn = "{self.name} Root"', "ca", "cert_signing_key", since,
+            "--template", self._template("root.tpl", f'cn = "{self.name} Root"', "ca", "cert_signing_key", SINCE,
                                          "expiration_days = 3650"),
             "--outfile", self.root)
+        self.rotate()
+
+    def rotate(self):
+        """A new intermediate, as authorities take one every now and then: what was pooled before is of no use."""
+        self.generation += 1
+        make_key(self.path("intermediate.key"), self.key)
         run("certtool", "--generate-certificate", "--load-privkey", self.path("intermediate.key"),
             "--load-ca-certificate", self.root, "--load-ca-privkey", self.path("root.key"),
-            "--template", self._template("intermediate.tpl", f'cn = "{self.name} Issuing CA 1"', "ca",
-                                         "cert_signing_key", "path_len = 0", since, "expiration_days = 1000"),
+            "--template", self._template("intermediate.tpl", "ca", "cert_signing_key", "path_len = 0", SINCE,
+                                         f'cn = "{self.name} Issuing CA {self.generation}"', "expiration_days = 1000"),
             "--outfile", self.intermediate)
 
     def sign(self, csr, seconds, backdate=60, names=None, usage="tls_www_server"):

@@ -34,7 +34,6 @@ from authority import Authority, drop, make_csr, make_key, run, to_pem  # noqa: 
 DEBIAN_PYTHON = "/usr/bin/python3"
 NAME = "www.example.test"
 PEOPLE = "webmaster@example.test"
-KINDS = ("csr-ready", "accepted", "deployed")
 
 Served = collections.namedtuple("Served", "serial sha256 der")
 
@@ -87,6 +86,7 @@ class Lab:
         self.keep = keep
         self.remaining, self.lead, self.lifetime, self.key_type = remaining, lead, lifetime, key_type
         self.names, self.policy, self.services = names, policy, services
+        self.complaint = ""
         self.settle, self.scan = settle, scan
         self.running = collections.OrderedDict()
         self.folder = tempfile.mkdtemp(prefix="unlapsed-", dir=os.environ.get("LAB_TMPDIR", "/tmp"))
@@ -110,7 +110,7 @@ class Lab:
         return os.path.join(self.folder, name)
 
     def program(self, name):
-        return os.path.join(self.build, "daemon", name)
+        return os.path.join(self.build, "daemon", "cli" if name == "unlapse" else "", name)
 
     # Processes: every one is ours, and ended by its id.
 
@@ -324,18 +324,31 @@ services: {self.path('services')}
         except FileNotFoundError:
             return None
 
-    def events(self, name="www"):
-        """The history of a certificate, oldest first, as the command line gives it."""
-        return self.unlapse("history", name, "--json")[2]
+    def history(self, name="www"):
+        """The events of a certificate, oldest first: [{"at", "kind", "text", ...}]."""
+        status, _, data = self.unlapse("history", name, "--json")
+        return data["events"] if status == 0 else []
 
-    def mails(self):
-        """Every mail that arrived, oldest first, as email.message.EmailMessage."""
+    def show(self, name="www"):
+        """Everything about a certificate: {"state", "accepted", "open", "targets", ...}; empty when there is none."""
+        status, _, data = self.unlapse("show", name, "--json")
+        return data if status == 0 else {}
+
+    def state(self, name="www"):
+        return self.show(name).get("state")
+
+    def nothing_left(self):
+        """True when no file of an unfinished deployment lies beside nginx's."""
+        return not [name for name in os.listdir(self.path("nginx")) if ".unlapsed-" in name]
+
+    def mails(self, kind=None):
+        """Every mail that arrived (of one kind), oldest first, as email.message.EmailMessage."""
         found = []
         for name in sorted(os.listdir(self.path("mails"))):
             if name.endswith(".eml"):
                 with open(self.path("mails/" + name), "rb") as data:
                     found.append(email.message_from_binary_file(data, policy=email.policy.default))
-        return found
+        return [mail for mail in found if kind in (None, mail["X-Unlapsed-Kind"])]
 
     @staticmethod
     def text_of(mail):
@@ -348,6 +361,11 @@ services: {self.path('services')}
         _, mark, rest = self.text_of(mail).partition(begin)
         body, closed, _ = rest.partition(end)
         return f"{begin}{body}{end}\n".encode() if mark and closed else None
+
+    @staticmethod
+    def read_csr(csr):
+        """A CSR as openssl prints it."""
+        return run("openssl", "req", "-noout", "-text", "-verify", stdin=csr).decode()
 
     def wait_for_csr(self, seconds=40):
         """The CSR out of the newest mail that holds one."""
