@@ -113,7 +113,7 @@ bool seconds_parse(const char *text, seconds_t *ret)
     size_t len = strlen(text);
     int64_t number;
 
-    if (len < 2 || len > sizeof digits)
+    if (len < 2 || len > sizeof digits || text[0] == '-')
         return false;
     memcpy(digits, text, len - 1);
     digits[len - 1] = '\0';

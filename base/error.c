@@ -7,6 +7,9 @@
 
 #include "base/text.h"
 
+/* Formatted with room to spare, so that only text_escape cuts, at a character and with "...". */
+enum { RAW_MAX = 2 * ERROR_TEXT_MAX };
+
 static void store(struct error *err, int code, const char *raw)
 {
     err->code = code;
@@ -15,7 +18,7 @@ static void store(struct error *err, int code, const char *raw)
 
 int error_set(struct error *err, int code, const char *format, ...)
 {
-    char raw[ERROR_TEXT_MAX];
+    char raw[RAW_MAX];
     va_list args;
 
     assert(code < 0);
@@ -30,7 +33,7 @@ int error_set(struct error *err, int code, const char *format, ...)
 
 int error_set_errno(struct error *err, int errnum, const char *format, ...)
 {
-    char raw[ERROR_TEXT_MAX];
+    char raw[RAW_MAX];
     char reason[128];
     va_list args;
     int code = code_from_errno(errnum);
@@ -49,7 +52,7 @@ int error_set_errno(struct error *err, int errnum, const char *format, ...)
 
 int error_wrap(struct error *err, int code, const char *format, ...)
 {
-    char raw[ERROR_TEXT_MAX];
+    char raw[RAW_MAX];
     char inner[ERROR_TEXT_MAX];
     va_list args;
 
@@ -62,7 +65,6 @@ int error_wrap(struct error *err, int code, const char *format, ...)
     snprintf(inner, sizeof inner, "%s", err->code ? err->text : code_text(code));
     size_t used = strlen(raw);
     snprintf(raw + used, sizeof raw - used, ": %s", inner);
-    err->code = code;
-    snprintf(err->text, sizeof err->text, "%s", raw);
+    store(err, code, raw);
     return code;
 }

@@ -51,17 +51,24 @@ int file_open_dir(const char *path, int *ret_fd, struct error *err)
 int file_make_dirs(const char *path, mode_t mode, struct error *err)
 {
     AUTO_FREE char *copy = mem_strdup(path);
+    struct stat st;
 
+    if (path[0] == '\0')
+        return error_set(err, E_INPUT, "folder: wanted a path, got none");
     for (char *at = copy + 1; *at != '\0'; at++) {
         if (*at != '/')
             continue;
         *at = '\0';
-        if (mkdir(copy, mode | 0111) < 0 && errno != EEXIST)
+        if (mkdir(copy, mode | 0300) < 0 && errno != EEXIST)
             return error_set_errno(err, errno, "folder %s: cannot make", copy);
         *at = '/';
     }
     if (mkdir(copy, mode) < 0 && errno != EEXIST)
         return error_set_errno(err, errno, "folder %s: cannot make", path);
+    if (stat(copy, &st) < 0)
+        return error_set_errno(err, errno, "folder %s: cannot look at", path);
+    if (!S_ISDIR(st.st_mode))
+        return error_set(err, E_EXISTS, "folder %s: wanted a folder, got a file", path);
     return 0;
 }
 
@@ -69,7 +76,7 @@ int file_open_parent(const char *path, int *ret_dir, const char **ret_name, stru
 {
     const char *slash = strrchr(path, '/');
 
-    if (path[0] != '/' || slash[1] == '\0')
+    if (path[0] != '/' || slash[1] == '\0' || strcmp(slash, "/.") == 0 || strcmp(slash, "/..") == 0)
         return error_set(err, E_INPUT, "file %s: wanted an absolute path of a file", path);
     AUTO_FREE char *parent = mem_strdup(path);
     parent[slash == path ? 1 : slash - path] = '\0';
@@ -110,6 +117,14 @@ static int read_all(int fd, const char *name, size_t max, struct blob *ret, stru
     return 0;
 }
 
+static int cannot_open(const char *name, struct error *err)
+{
+    /* open(2): what a socket, and a device without a driver, answer. */
+    if (errno == ENXIO)
+        return error_set(err, E_FORMAT, "file %s: wanted a regular file", name);
+    return error_set_errno(err, errno, "file %s: cannot open", name);
+}
+
 int file_read_at(int dir, const char *name, size_t max, struct blob *ret, struct error *err)
 {
     AUTO_FD int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -118,7 +133,7 @@ int file_read_at(int dir, const char *name, size_t max, struct blob *ret, struct
         return error_set(err, E_FORMAT, "file %s: wanted a regular file, got a symbolic link",
                          name);
     if (fd < 0)
-        return error_set_errno(err, errno, "file %s: cannot open", name);
+        return cannot_open(name, err);
     return read_all(fd, name, max, ret, err);
 }
 
@@ -127,7 +142,7 @@ int file_read(const char *path, size_t max, struct blob *ret, struct error *err)
     AUTO_FD int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     if (fd < 0)
-        return error_set_errno(err, errno, "file %s: cannot open", path);
+        return cannot_open(path, err);
     return read_all(fd, path, max, ret, err);
 }
 
@@ -168,6 +183,13 @@ static int sync_dir(int dir, const char *name, struct error *err)
     return 0;
 }
 
+/* Undoes our own half-done work; the failure that led here is the one to report. */
+static void discard(int dir, const char *name)
+{
+    if (!struck("unlink"))
+        unlinkat(dir, name, 0);
+}
+
 int file_create_at(int dir, const char *name, struct span data, struct file_access access,
                    struct error *err)
 {
@@ -181,10 +203,13 @@ int file_create_at(int dir, const char *name, struct span data, struct file_acce
     if (close(fd) < 0 && failed == 0)
         failed = errno;
     if (failed != 0) {
-        unlinkat(dir, name, 0);
+        discard(dir, name);
         return error_set_errno(err, failed, "file %s: cannot write", name);
     }
-    return sync_dir(dir, name, err);
+    int rc = sync_dir(dir, name, err);
+    if (rc < 0)
+        discard(dir, name);
+    return rc;
 }
 
 int file_rename_at(int dir, const char *from, const char *to, struct error *err)
@@ -205,13 +230,12 @@ int file_replace_at(int dir, const char *name, struct span data, struct file_acc
         return error_set_errno(err, errno, "file %s: no random bytes", name);
     snprintf(temporary, sizeof temporary, ".unlapsed-%s.tmp", text_hex(random, sizeof random, hex));
     int rc = file_create_at(dir, temporary, data, access, err);
-    if (rc == 0)
+    if (rc == 0) {
         rc = file_rename_at(dir, temporary, name, err);
-    if (rc < 0) {
-        unlinkat(dir, temporary, 0);
-        return error_wrap(err, rc, "file %s: not replaced", name);
+        if (rc < 0)
+            discard(dir, temporary);
     }
-    return 0;
+    return rc < 0 ? error_wrap(err, rc, "file %s: not replaced", name) : 0;
 }
 
 int file_replace(const char *path, struct span data, struct file_access access, struct error *err)

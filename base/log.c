@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-enum { LINE_MAX_BYTES = 2048 };
+/* Of the message, and of the message with its context, which a long message never crowds out. */
+enum { MESSAGE_MAX = 2048, LINE_MAX_BYTES = MESSAGE_MAX + 4 * LOG_CONTEXT_MAX };
 
 static struct {
     enum log_level most;
@@ -33,7 +34,7 @@ void log_capture(log_sink_fn sink, void *self)
 
 void log_context_push(struct log_context *context, const char *format, ...)
 {
-    char raw[LOG_CONTEXT_MAX];
+    char raw[2 * LOG_CONTEXT_MAX];
     va_list args;
 
     raw[0] = ' ';
@@ -41,6 +42,10 @@ void log_context_push(struct log_context *context, const char *format, ...)
     vsnprintf(raw + 1, sizeof raw - 1, format, args);
     va_end(args);
     text_escape(raw, context->text, sizeof context->text);
+    /* What a caller said already is not said twice. */
+    for (const struct log_context *outer = current; outer; outer = outer->parent)
+        if (strcmp(outer->text, context->text) == 0)
+            context->text[0] = '\0';
     context->parent = current;
     current = context;
 }
@@ -56,18 +61,19 @@ static void append_context(const struct log_context *context, char *line, size_t
         return;
     append_context(context->parent, line, size);
     size_t used = strlen(line);
-    snprintf(line + used, size - used, "%s", context->text);
+    if (used + strlen(context->text) < size)
+        snprintf(line + used, size - used, "%s", context->text);
 }
 
 void log_line(enum log_level level, const char *id, const char *format, ...)
 {
-    char raw[LINE_MAX_BYTES], line[LINE_MAX_BYTES], out[LINE_MAX_BYTES + 64], time[UTC_TEXT_MAX];
+    char raw[2 * MESSAGE_MAX], line[LINE_MAX_BYTES], out[LINE_MAX_BYTES + 128], time[UTC_TEXT_MAX];
     va_list args;
 
     va_start(args, format);
     vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
-    text_escape(raw, line, sizeof line);
+    text_escape(raw, line, MESSAGE_MAX);
     append_context(current, line, sizeof line);
     if (state.sink)
         state.sink(state.sink_self, level, id, line);

@@ -43,10 +43,13 @@ void log_context_push(struct log_context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void log_context_pop(struct log_context *context);
 
-/* LOG_CONTEXT("certificate=%s", name); until the end of the enclosing block. */
-#define LOG_CONTEXT(...)                                                       \
-    struct log_context log_context_ __attribute__((cleanup(log_context_pop))); \
-    log_context_push(&log_context_, __VA_ARGS__)
+/* LOG_CONTEXT("certificate=%s", name); until the end of the enclosing block, which may have several
+ * and stand inside another that has one. */
+#define LOG_CONTEXT(...) LOG_CONTEXT_AT_(__LINE__, __VA_ARGS__)
+#define LOG_CONTEXT_AT_(line, ...) LOG_CONTEXT_JOIN_(line, __VA_ARGS__)
+#define LOG_CONTEXT_JOIN_(line, ...)                                                 \
+    struct log_context log_context_##line __attribute__((cleanup(log_context_pop))); \
+    log_context_push(&log_context_##line, __VA_ARGS__)
 
 /* For tests: every line also goes to sink (without the prefix); NULL stops that. */
 typedef void (*log_sink_fn)(void *self, enum log_level level, const char *id, const char *line);

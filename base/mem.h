@@ -68,7 +68,7 @@ static inline void mem_free_indirect(void *pointer)
 
 /* Hands out an owned pointer and leaves NULL, so that the cleanup attribute has nothing to do. */
 #define TAKE(pointer)                           \
-    ({                                          \
+    __extension__({                             \
         __typeof__(pointer) taken_ = (pointer); \
         (pointer) = NULL;                       \
         taken_;                                 \

@@ -37,4 +37,22 @@ bool text_number(const char *text, int64_t min, int64_t max, int64_t *ret);
 bool text_starts(const char *text, const char *prefix);
 bool text_ends(const char *text, const char *suffix);
 
+/* True for "/..." */
+bool text_is_absolute(const char *path);
+
+/*
+ * An address that is safe in a header and in an SMTP command: dot-atom "@" letters-digits-hyphen
+ * domain (RFC 5321 4.1.2; no quoted local part, no address literal, ASCII), at most 64 and 254
+ * bytes. So no CR, LF, NUL, other control character, space, "<" or ">", and exactly one "@".
+ */
+bool text_is_mail_address(const char *text);
+
+/* A part of a whole: "50%", "12.5%", "1/3"; false on anything else. Not negative, may be above 1.
+ */
+bool text_fraction(const char *text, double *ret);
+
+/* The word that was probably meant (two slips at most, fewer in short words); NULL when none is
+ * near. */
+const char *text_nearest(const char *text, const char *const words[], size_t count);
+
 #endif

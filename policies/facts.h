@@ -36,6 +36,7 @@ struct deployment_facts {
     utc_t swapped_at;
     utc_t reloaded_at;
     utc_t verified_at;
+    utc_t cleaned_at;    /* what was kept for a roll-back is removed */
     utc_t undo_begun_at; /* the attempt failed after swap_begun_at; not yet restored */
     utc_t failed_at;     /* the last attempt's end, live files are the previous ones again */
     int failures;
@@ -83,6 +84,9 @@ enum state {
 
 const char *state_text(enum state state);
 const char *state_says(enum state state);
+
+/* When the next renewal of the accepted certificate is to begin; UTC_NEVER when it never ends. */
+utc_t policy_renewal_due(const struct certificate_facts *facts, const struct policy *policy);
 
 /* What is so. When several hold, the one that needs attention most: expired before all others. */
 enum state policy_state(const struct certificate_facts *facts, const struct policy *policy,

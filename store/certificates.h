@@ -24,9 +24,11 @@ struct certificate_row {
     utc_t expired_told_at;
 };
 void certificate_row_done(struct certificate_row *row);
+#define AUTO_CERTIFICATE __attribute__((cleanup(certificate_row_done)))
 
-/* Inserts; row->id is ignored and returned. E_EXISTS when the name is taken. next_at starts as
- * `now` (plan it). */
+/* Inserts name, policy, names and added_at; everything else starts as "not happened". E_EXISTS when
+ * the name is taken, E_INPUT when it has another character than the above. next_at starts as
+ * added_at, for no action: plan it. */
 int certificates_add(struct inventory *inventory, const struct certificate_row *row,
                      int64_t *ret_id, struct error *err);
 int certificates_get(struct inventory *inventory, int64_t id, struct certificate_row *ret,
@@ -35,7 +37,9 @@ int certificates_find(struct inventory *inventory, const char *name, struct cert
                       struct error *err);
 
 /* Calls each row in the order of names, starting after `after` ("" for all), at most `limit` rows.
- * The row is borrowed. A callback's negative return ends the walk and is returned. */
+ * The row is borrowed. A callback's negative return ends the walk and is returned. As in every walk
+ * of store/ the set of rows is that of the start, each row is read when its turn comes, and the
+ * callback may use the same handle, for writing and for whole transactions, too. */
 typedef int (*certificate_fn)(void *self, const struct certificate_row *row, struct error *err);
 int certificates_each(struct inventory *inventory, const char *after, size_t limit,
                       certificate_fn fn, void *self, struct error *err);
@@ -45,12 +49,14 @@ int certificates_set_plan(struct inventory *inventory, int64_t id, utc_t next_at
                           const char *next_action, int64_t next_target, struct error *err);
 int certificates_set_told(struct inventory *inventory, int64_t id, size_t ladder_told,
                           utc_t expired_told_at, struct error *err);
+/* Its targets' files are then free for others; UTC_NEVER takes it back, E_EXISTS when one of them
+ * is in use by now. */
 int certificates_set_retired(struct inventory *inventory, int64_t id, utc_t at, struct error *err);
 
 /*
  * The most urgent certificate whose next action is due: deploy actions when `deploy`, all others
- * when not. One index look-up. E_NOT_FOUND when nothing is due; *ret_at then tells when something
- * will be (UTC_NEVER: nothing planned).
+ * when not; of equals the oldest. One index look-up. E_NOT_FOUND when nothing is due; *ret_at then
+ * tells when something will be (UTC_NEVER: nothing planned).
  */
 int certificates_next_due(struct inventory *inventory, bool deploy, utc_t now, int64_t *ret_id,
                           utc_t *ret_at, struct error *err);

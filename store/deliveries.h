@@ -20,22 +20,24 @@ struct delivery_row {
 void delivery_row_done(struct delivery_row *row);
 #define AUTO_DELIVERY __attribute__((cleanup(delivery_row_done)))
 
+/* Inserts; not yet filed, whatever the row says. */
 int deliveries_add(struct inventory *inventory, const struct delivery_row *row, int64_t *ret_id,
                    struct error *err);
 /* The newest row with this hash; E_NOT_FOUND. */
 int deliveries_find(struct inventory *inventory, const uint8_t sha256[SHA256_LEN],
                     struct delivery_row *ret, struct error *err);
+/* The file is in its folder and the receipt, as it is now, beside it. */
 int deliveries_set_filed(struct inventory *inventory, int64_t id, const char *filed_name, utc_t at,
                          struct error *err);
-/* A receipt that says more than before; filed_at starts over so that it is written again (see
- * deliveries_unfiled). */
+/* A receipt that says more than before, to be written again beside the filed file (see
+ * deliveries_unfiled); filed_name and filed_at stay. */
 int deliveries_set_receipt(struct inventory *inventory, int64_t id, const char *receipt,
                            struct error *err);
 typedef int (*delivery_fn)(void *self, const struct delivery_row *row, struct error *err);
 /* Accepted deliveries of a renewal. */
 int deliveries_by_renewal(struct inventory *inventory, int64_t renewal_id, delivery_fn fn,
                           void *self, struct error *err);
-/* Rows whose receipt has changed since it was last written, or never was. */
+/* Rows whose receipt has changed since it was last written, or never was. Oldest first. */
 int deliveries_unfiled(struct inventory *inventory, delivery_fn fn, void *self, struct error *err);
 
 #endif

@@ -30,20 +30,24 @@ void notice_row_done(struct notice_row *row);
 int notices_add(struct inventory *inventory, const struct notice_row *row, int64_t *ret_id,
                 struct error *err);
 int notices_get(struct inventory *inventory, int64_t id, struct notice_row *ret, struct error *err);
-/* The oldest due unsent notice; E_NOT_FOUND and *ret_at the next due time (UTC_NEVER: none waits).
- */
+/* The unsent notice that is due longest; E_NOT_FOUND and *ret_at the next due time (UTC_NEVER: none
+ * waits). */
 int notices_next_due(struct inventory *inventory, utc_t now, struct notice_row *ret, utc_t *ret_at,
                      struct error *err);
+/* Both count the attempt. */
 int notices_set_sent(struct inventory *inventory, int64_t id, utc_t at, struct error *err);
 int notices_set_failed(struct inventory *inventory, int64_t id, utc_t next_try_at, bool bad,
                        utc_t now, const char *last_error, struct error *err);
 /* Drops unsent notices of a certificate of this kind: overtaken by events. */
 int notices_drop(struct inventory *inventory, int64_t certificate_id, const char *kind, utc_t at,
                  struct error *err);
-/* Unsent ones, and the age's start of the oldest. */
+/* How many are unsent (neither given up nor dropped), and when the oldest was made (UTC_NEVER:
+ * none).
+ */
 int notices_waiting(struct inventory *inventory, int64_t *ret_count, utc_t *ret_oldest,
                     struct error *err);
 typedef int (*notice_fn)(void *self, const struct notice_row *row, struct error *err);
+/* All, oldest first. certificate_id 0: those about the daemon itself. */
 int notices_by_certificate(struct inventory *inventory, int64_t certificate_id, notice_fn fn,
                            void *self, struct error *err);
 

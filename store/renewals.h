@@ -43,8 +43,8 @@ int renewals_add(struct inventory *inventory, const struct renewal_row *row, int
                  struct error *err);
 int renewals_get(struct inventory *inventory, int64_t id, struct renewal_row *ret,
                  struct error *err);
-/* Writes every column but id, certificate_id and created_at. The caller read the row in the same
- * transaction. */
+/* Writes everything but id, certificate_id, created_at and names. The caller read the row in the
+ * same transaction. */
 int renewals_update(struct inventory *inventory, const struct renewal_row *row, struct error *err);
 
 /* The newest renewal that is not accepted, superseded or withdrawn; E_NOT_FOUND. */
@@ -58,9 +58,11 @@ typedef int (*renewal_fn)(void *self, const struct renewal_row *row, struct erro
 /* All renewals whose key has this public half, newest first. By index. */
 int renewals_by_spki(struct inventory *inventory, const uint8_t spki_sha256[SHA256_LEN],
                      renewal_fn fn, void *self, struct error *err);
+/* Newest first. */
 int renewals_by_certificate(struct inventory *inventory, int64_t certificate_id, renewal_fn fn,
                             void *self, struct error *err);
-/* Renewals with a received, not accepted leaf: they wait for their chain. */
+/* Renewals with a received, not accepted leaf that nobody called off: they wait for their chain.
+ * Oldest first. */
 int renewals_waiting_chain(struct inventory *inventory, renewal_fn fn, void *self,
                            struct error *err);
 

@@ -1,5 +1,5 @@
-/* Targets (where a certificate is installed), their endpoints, and deployments (one renewal on one
- * target). */
+/* Targets: where a certificate is installed, which service reads it, and the endpoints where it can
+ * be seen. */
 #ifndef UL_STORE_TARGETS_H
 #define UL_STORE_TARGETS_H
 
@@ -26,44 +26,14 @@ struct target_row {
 void target_row_done(struct target_row *row);
 #define AUTO_TARGET __attribute__((cleanup(target_row_done)))
 
-/* Inserts with its endpoints; E_EXISTS when another target writes one of the files. */
+/* Inserts with its endpoints; E_EXISTS when another target, not of a retired certificate, writes
+ * one of the files. */
 int targets_add(struct inventory *inventory, const struct target_row *row, int64_t *ret_id,
                 struct error *err);
 int targets_get(struct inventory *inventory, int64_t id, struct target_row *ret, struct error *err);
 typedef int (*target_fn)(void *self, const struct target_row *row, struct error *err);
+/* Those of one certificate, oldest first. */
 int targets_each(struct inventory *inventory, int64_t certificate_id, target_fn fn, void *self,
                  struct error *err);
-
-struct deployment_row {
-    int64_t id;
-    int64_t renewal_id;
-    int64_t target_id;
-    utc_t scheduled_at;
-    utc_t staged_at;
-    utc_t swap_begun_at;
-    utc_t swapped_at;
-    utc_t reloaded_at;
-    utc_t verified_at;
-    utc_t undo_begun_at;
-    utc_t failed_at;
-    int failures;
-    char *reason;                        /* of the last failure, NULL */
-    char *report;                        /* what the last verification saw, NULL */
-    uint8_t previous_sha256[SHA256_LEN]; /* leaf that was installed before; all zero: none */
-};
-void deployment_row_done(struct deployment_row *row);
-#define AUTO_DEPLOYMENT __attribute__((cleanup(deployment_row_done)))
-
-/* Inserts with scheduled_at; success (and nothing changed) when that pair exists. */
-int deployments_add(struct inventory *inventory, int64_t renewal_id, int64_t target_id,
-                    utc_t scheduled_at, struct error *err);
-int deployments_find(struct inventory *inventory, int64_t renewal_id, int64_t target_id,
-                     struct deployment_row *ret, struct error *err);
-/* Writes every column but id, renewal_id, target_id and scheduled_at. */
-int deployments_update(struct inventory *inventory, const struct deployment_row *row,
-                       struct error *err);
-/* The renewal last verified on a target: *ret_renewal_id; E_NOT_FOUND. */
-int deployments_last_verified(struct inventory *inventory, int64_t target_id,
-                              int64_t *ret_renewal_id, struct error *err);
 
 #endif

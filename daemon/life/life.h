@@ -22,6 +22,7 @@ struct life {
     const struct services *services;
     const struct text_list *recipients; /* where a policy names none */
     const char *drop_shown;             /* the drop folder as people see it */
+    const char *requests;               /* the folder of CSRs */
     const char *host;
     const seconds_t *mail_retry;
     size_t mail_retry_count;

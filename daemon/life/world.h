@@ -36,9 +36,8 @@ struct world {
                        const struct chain_pool *pool, utc_t at, struct chain *ret,
                        struct error *err);
 
-    /* the requests folder: NAME.csr and NAME.txt, replaced atomically */
-    int (*write_request)(void *self, const char *name, struct span csr_pem, const char *text,
-                         struct error *err);
+    /* the requests folder: NAME.csr and a copy NAME.txt, each replaced atomically */
+    int (*write_request)(void *self, const char *name, struct span csr_pem, struct error *err);
 
     /* deployer (daemon/bind/deployer.h) */
     int (*live_read)(void *self, const struct deploy_order *order, struct live_pair *ret,

@@ -1,0 +1,55 @@
+/*
+ * Lanes: the daemon's work goes on in a few independent lines, each with one worker at a time and
+ * an inventory handle of its own, so that a dead mail server or a slow service holds up nothing
+ * else. A lane runs what is due, then sleeps until its next due time; whoever changes facts pokes
+ * all lanes.
+ */
+#ifndef UL_DAEMON_LANE_H
+#define UL_DAEMON_LANE_H
+
+#include <uv.h>
+
+#include "daemon/drop/drop.h"
+#include "daemon/life/life.h"
+
+struct lane;
+
+/*
+ * Does one piece of work, on a worker thread. Returns 0 (something was done), E_NOT_FOUND (nothing
+ * is due; *ret_at says when something will be) or a failure, which is logged and tried again.
+ */
+typedef int (*lane_fn)(struct lane *lane, utc_t *ret_at, struct error *err);
+
+int lane_renewals(struct lane *lane, utc_t *ret_at, struct error *err);
+int lane_deployments(struct lane *lane, utc_t *ret_at, struct error *err);
+int lane_mail(struct lane *lane, utc_t *ret_at, struct error *err);
+int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err);
+
+struct lane {
+    const char *name;
+    lane_fn run;
+    struct life life;
+    struct drop *drop;   /* of the intake lane */
+    seconds_t drop_scan; /* of the intake lane */
+    /* Called on the loop's thread when the lane came to rest. */
+    void (*rest)(void *self, bool did_something);
+    void *self;
+    /* private */
+    uv_work_t work;
+    uv_timer_t timer;
+    bool busy, again, stopping;
+    bool did_something;
+    bool left_over; /* the last scan left files in the drop folder */
+    utc_t next_at;
+};
+
+/* The lane's timer becomes part of the loop; nothing runs before the first poke. The fields above
+ * `private` are set. */
+void lane_init(struct lane *lane, uv_loop_t *loop);
+/* Looks for due work soon. Loop thread only. */
+void lane_poke(struct lane *lane);
+/* No new work; what is running ends by itself. */
+void lane_stop(struct lane *lane);
+bool lane_is_busy(const struct lane *lane);
+
+#endif

@@ -1,0 +1,218 @@
+/* A leaf becomes the certificate: its chain is built, and everything that follows from that is one
+ * transaction. */
+#include "daemon/life/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "store/authorities.h"
+
+int chain_for(struct life *life, const struct policy *policy, const struct cert *leaf,
+              struct span der, utc_t now, struct chain *ret, struct error *err)
+{
+    const struct chain_pool pool = {.self = life->inventory, .find = authorities_find};
+    utc_t at = leaf->not_before > now ? leaf->not_before : now;
+
+    return life->world->build_chain(life->world->self, policy, der, &pool, at, ret, err);
+}
+
+/* What is walked over while a renewal is accepted. */
+struct accept_walk {
+    struct life *life;
+    int64_t renewal_id;
+    utc_t at; /* deployments are scheduled for */
+    utc_t now;
+    size_t targets;
+};
+
+static int schedule(void *self, const struct target_row *target, struct error *err)
+{
+    struct accept_walk *walk = self;
+
+    walk->targets++;
+    return deployments_add(walk->life->inventory, walk->renewal_id, target->id, walk->at, err);
+}
+
+/* Requests that were made before and are answered by this certificate; their keys are kept. */
+static int supersede(void *self, const struct renewal_row *row, struct error *err)
+{
+    struct accept_walk *walk = self;
+    AUTO_RENEWAL struct renewal_row other = {0};
+
+    if (row->id == walk->renewal_id || row->accepted_at != UTC_NEVER ||
+        row->superseded_at != UTC_NEVER || row->withdrawn_at != UTC_NEVER)
+        return 0;
+    int rc = renewals_get(walk->life->inventory, row->id, &other, err);
+    if (rc < 0)
+        return rc;
+    other.superseded_at = walk->now;
+    return renewals_update(walk->life->inventory, &other, err);
+}
+
+static int tell_accepted(struct life *life, const struct certificate_row *certificate,
+                         const struct policy *policy, const struct renewal_row *renewal,
+                         const struct cert *leaf, const char *file, const struct accept_walk *walk,
+                         struct error *err)
+{
+    AUTO_FIELDS struct fields fields = {0};
+    char at[UTC_TEXT_MAX];
+    int rc = notice_begin(life, certificate, policy, &fields, err);
+
+    if (rc < 0)
+        return rc;
+    notice_new_leaf(&fields, leaf);
+    fields_set(&fields, "file", file);
+    if (walk->targets == 0)
+        fields_set(&fields, "next",
+                   "Nothing is left to do: this certificate has no target to be installed on.");
+    else if (walk->at > walk->now)
+        fields_printf(&fields, "next", "It begins to be valid on %s and is installed then.",
+                      utc_format_plain(walk->at, at));
+    else
+        fields_set(&fields, "next",
+                   "It is being installed now; you get a mail when it is proven to be served.");
+    return notice_queue(life, certificate, policy, renewal->id, NOTICE_ACCEPTED, "accepted",
+                        &fields, err);
+}
+
+/* Mails that ask for what has now arrived. */
+static int drop_requests(struct life *life, int64_t certificate_id, utc_t now, struct error *err)
+{
+    static const enum notice_kind kinds[] = {NOTICE_CSR_READY, NOTICE_REMINDER,
+                                             NOTICE_WAITING_CHAIN};
+
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        int rc =
+            notices_drop(life->inventory, certificate_id, notice_kind_text(kinds[i]), now, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static bool lasts(const struct life *life, const struct certificate_row *certificate,
+                  const struct renewal_row *renewal, utc_t now)
+{
+    const struct certificate_facts facts = {.not_before = renewal->not_before,
+                                            .not_after = renewal->not_after};
+
+    return policy_renewal_due(&facts, life_policy(life, certificate)) > now;
+}
+
+static int accept_facts(struct life *life, struct renewal_row *renewal, const struct chain *chain,
+                        const struct certificate_row *certificate, struct accept_walk *walk,
+                        struct error *err)
+{
+    renewal->accepted_at = walk->now;
+    int rc = renewals_update(life->inventory, renewal, err);
+
+    if (rc == 0)
+        rc = renewals_set_chain(life->inventory, renewal->id, &chain->certs, err);
+    /* One that is itself due again soon leaves the open request open. */
+    if (rc == 0 && lasts(life, certificate, renewal, walk->now))
+        rc = renewals_by_certificate(life->inventory, certificate->id, supersede, walk, err);
+    if (rc == 0)
+        rc = targets_each(life->inventory, certificate->id, schedule, walk, err);
+    return rc;
+}
+
+int renewal_accept(struct life *life, struct renewal_row *renewal, const struct cert *leaf,
+                   const struct chain *chain, const char *file, struct error *err)
+{
+    AUTO_CERTIFICATE struct certificate_row certificate = {0};
+    char text[UTC_TEXT_MAX];
+    utc_t now = life->world->now(life->world->self);
+    struct accept_walk walk = {life, renewal->id, leaf->not_before > now ? leaf->not_before : now,
+                               now, 0};
+    int rc = certificates_get(life->inventory, renewal->certificate_id, &certificate, err);
+
+    if (rc < 0)
+        return rc;
+    const struct policy *policy = life_policy(life, &certificate);
+    rc = accept_facts(life, renewal, chain, &certificate, &walk, err);
+    if (rc == 0)
+        rc = drop_requests(life, certificate.id, now, err);
+    if (rc == 0)
+        rc = tell_accepted(life, &certificate, policy, renewal, leaf, file, &walk, err);
+    if (rc == 0)
+        rc = life_event(life, certificate.id, renewal->id, "accepted",
+                        "serial %s from %s, valid until %s, chain of %zu to %s", leaf->serial,
+                        leaf->issuer, utc_format(leaf->not_after, text), chain->certs.count,
+                        chain->anchor);
+    return rc == 0 ? life_plan(life, certificate.id, err) : rc;
+}
+
+/* Renewals that wait for their chain: ids first, since accepting one changes the list. */
+struct waiting {
+    int64_t ids[64];
+    size_t count;
+};
+
+static int collect(void *self, const struct renewal_row *row, struct error *err)
+{
+    struct waiting *waiting = self;
+
+    (void)err;
+    if (waiting->count < COUNT_OF(waiting->ids))
+        waiting->ids[waiting->count++] = row->id;
+    return 0;
+}
+
+struct receipt_line {
+    struct life *life;
+    const char *text;
+};
+
+/* The person who dropped the leaf alone looks at its receipt again: it tells how the story ended.
+ */
+static int add_to_receipt(void *self, const struct delivery_row *row, struct error *err)
+{
+    struct receipt_line *line = self;
+    AUTO_FREE char *receipt = mem_printf("%s\n%s\n", row->receipt, line->text);
+
+    return deliveries_set_receipt(line->life->inventory, row->id, receipt, err);
+}
+
+static int complete_one(struct life *life, int64_t renewal_id, const char *file,
+                        struct buf *receipt, struct error *err)
+{
+    AUTO_RENEWAL struct renewal_row renewal = {0};
+    AUTO_CERTIFICATE struct certificate_row certificate = {0};
+    AUTO_CERT struct cert leaf = {0};
+    AUTO_CHAIN struct chain chain = {0};
+    char at[UTC_TEXT_MAX];
+    utc_t now = life->world->now(life->world->self);
+    int rc = renewals_get(life->inventory, renewal_id, &renewal, err);
+
+    if (rc == 0)
+        rc = certificates_get(life->inventory, renewal.certificate_id, &certificate, err);
+    if (rc == 0)
+        rc = cert_parse(blob_span(&renewal.leaf), &leaf, err);
+    if (rc < 0)
+        return rc;
+    LOG_CONTEXT("certificate=%s", certificate.name);
+    struct error why = {0};
+    rc = chain_for(life, life_policy(life, &certificate), &leaf, blob_span(&renewal.leaf), now,
+                   &chain, &why);
+    if (rc < 0)
+        return 0; /* still not complete: people hear of it when chain-wait is over */
+    rc = renewal_accept(life, &renewal, &leaf, &chain, file, err);
+    buf_printf(receipt, "This completed the certificate %s: it is accepted.\n", certificate.name);
+    AUTO_FREE char *text = mem_printf("%s: completed with the chain from %s and accepted.",
+                                      utc_format_plain(now, at), file);
+    struct receipt_line line = {life, text};
+    return rc == 0 ? deliveries_by_renewal(life->inventory, renewal.id, add_to_receipt, &line, err)
+                   : rc;
+}
+
+int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err)
+{
+    struct waiting waiting = {0};
+    int rc = renewals_waiting_chain(life->inventory, collect, &waiting, err);
+
+    for (size_t i = 0; rc == 0 && i < waiting.count; i++)
+        rc = complete_one(life, waiting.ids[i], file, receipt, err);
+    return rc;
+}

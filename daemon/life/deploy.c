@@ -1,0 +1,467 @@
+/*
+ * A deployment, from wherever its facts say it stands to verified or undone. Every step records its
+ * fact before the next begins, and every step may be repeated, so a crash between any two of them
+ * resumes on one side or the other.
+ */
+#include "daemon/life/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+
+/* Everything one deployment works with. */
+struct deployment {
+    struct life *life;
+    struct hand *hand;
+    struct target_row target;
+    struct renewal_row renewal;
+    struct deployment_row row;
+    struct blobs chain;
+    struct deploy_order order;
+    struct bind_endpoint *endpoints;
+};
+
+static void deployment_done(struct deployment *on)
+{
+    target_row_done(&on->target);
+    renewal_row_done(&on->renewal);
+    deployment_row_done(&on->row);
+    blobs_done(&on->chain);
+    free(on->endpoints);
+}
+
+int order_make(const struct life *life, const struct target_row *target,
+               const struct certificate_row *certificate, const struct policy *policy,
+               struct deploy_order *ret, struct bind_endpoint **ret_endpoints, struct error *err)
+{
+    const struct service *service = services_get(life->services, target->service);
+    const char *first_dns = NULL;
+
+    if (!service)
+        return error_set(err, E_CONFIG, "target %" PRId64 ": service %s is not configured",
+                         target->id, target->service);
+    for (size_t i = 0; i < certificate->names.count && !first_dns; i++)
+        if (certificate->names.items[i].type == NAME_DNS)
+            first_dns = certificate->names.items[i].text;
+    struct bind_endpoint *endpoints = mem_alloc(target->endpoint_count, sizeof *endpoints);
+    for (size_t i = 0; i < target->endpoint_count; i++) {
+        const struct endpoint_row *from = &target->endpoints[i];
+        endpoints[i] = (struct bind_endpoint){from->host, from->port,
+                                              from->server_name ? from->server_name : first_dns};
+    }
+    *ret = (struct deploy_order){
+        .service = service,
+        .endpoints = endpoints,
+        .endpoint_count = target->endpoint_count,
+        .handshakes = policy->verify_handshakes,
+        .patience = policy->verify_patience,
+    };
+    for (size_t i = 0; i < BUNDLE_PARTS; i++)
+        ret->files[i] = target->files[i];
+    *ret_endpoints = endpoints;
+    return 0;
+}
+
+static int load(struct life *life, struct hand *hand, int64_t target_id, struct deployment *ret,
+                struct error *err)
+{
+    int rc = targets_get(life->inventory, target_id, &ret->target, err);
+
+    ret->life = life;
+    ret->hand = hand;
+    if (rc == 0)
+        rc = renewals_accepted(life->inventory, hand->row.id, &ret->renewal, err);
+    if (rc == 0)
+        rc = renewals_chain(life->inventory, ret->renewal.id, &ret->chain, err);
+    if (rc == 0)
+        rc = deployments_find(life->inventory, ret->renewal.id, target_id, &ret->row, err);
+    return rc;
+}
+
+/* Commits the deployment's facts with an event that says so. */
+static int record(struct deployment *on, const char *kind, const char *text, struct error *err)
+{
+    struct life *life = on->life;
+    int rc = life_begin(life, err);
+
+    if (rc == 0)
+        rc = deployments_update(life->inventory, &on->row, err);
+    if (rc == 0)
+        rc = life_event(life, on->hand->row.id, on->renewal.id, kind, "%s: %s", on->target.service,
+                        text);
+    return life_end_planned(life, on->hand->row.id, rc, err);
+}
+
+static utc_t now_of(const struct deployment *on)
+{
+    return on->life->world->now(on->life->world->self);
+}
+
+static int prepare_bundle(struct deployment *on, struct bundle *ret, struct error *why)
+{
+    if (on->renewal.key.sealed.len == 0)
+        return error_set(why, E_REFUSED, "the key of renewal %" PRId64 " is not in the inventory",
+                         on->renewal.id);
+    return on->life->world->build_bundle(on->life->world->self, on->renewal.id, &on->renewal.key,
+                                         blob_span(&on->renewal.leaf), &on->chain, ret, why);
+}
+
+/* Stages, and records that from now on live files may be the new ones. `why` holds what a failing
+ * step said; err only what the inventory said. */
+static int stage(struct deployment *on, struct error *why, struct error *err)
+{
+    const struct world *world = on->life->world;
+    __attribute__((cleanup(bundle_done))) struct bundle bundle = {0};
+    bool fresh = on->row.swap_begun_at == UTC_NEVER;
+    uint8_t previous[SHA256_LEN];
+    int rc = prepare_bundle(on, &bundle, why);
+
+    if (rc == 0)
+        rc = world->check(world->self, &on->order, &bundle, why);
+    /* A configuration that is broken already is left alone: a reload would make it visible. */
+    if (rc == 0 && fresh)
+        rc = world->test(world->self, &on->order, why);
+    if (rc == 0 && fresh && on->row.staged_at == UTC_NEVER)
+        rc = world->clean(world->self, &on->order, why);
+    if (rc == 0)
+        rc = world->stage(world->self, &on->order, &bundle, previous, why);
+    if (rc < 0 || !fresh)
+        return rc;
+    memcpy(on->row.previous_sha256, previous, SHA256_LEN);
+    on->row.staged_at = now_of(on);
+    on->row.swap_begun_at = on->row.staged_at;
+    return record(on, "staged", "new files are ready beside the live ones", err);
+}
+
+static int swap(struct deployment *on, struct error *why, struct error *err)
+{
+    const struct world *world = on->life->world;
+    int rc = world->swap(world->self, &on->order, why);
+
+    /* Tested again: only now does the service's own test see the new files. */
+    if (rc == 0)
+        rc = world->test(world->self, &on->order, why);
+    if (rc < 0)
+        return rc;
+    on->row.swapped_at = now_of(on);
+    return record(on, "swapped", "new files are in place", err);
+}
+
+static int reload(struct deployment *on, struct error *why, struct error *err)
+{
+    const struct world *world = on->life->world;
+    int rc = world->reload(world->self, &on->order, why);
+
+    if (rc < 0)
+        return rc;
+    on->row.reloaded_at = now_of(on);
+    return record(on, "reloaded", "the service was told to read them", err);
+}
+
+static int prove(struct deployment *on, struct buf *report, struct error *why)
+{
+    struct expectation expected = {.leaf = blob_span(&on->renewal.leaf), .chain = &on->chain};
+
+    memcpy(expected.leaf_sha256, on->renewal.leaf_sha256, SHA256_LEN);
+    return on->life->world->verify(on->life->world->self, &on->order, &expected, report, why);
+}
+
+static bool is_last_target(const struct deployment *on)
+{
+    for (size_t i = 0; i < on->hand->facts.deployment_count; i++) {
+        const struct deployment_facts *other = &on->hand->facts.deployments[i];
+
+        if (other->target_id != on->target.id && other->verified_at == UTC_NEVER)
+            return false;
+    }
+    return true;
+}
+
+/* The certificate is in service everywhere: what was said about the old one's end no longer counts.
+ */
+static int finish(struct deployment *on, const char *report, const struct cert *old,
+                  struct error *err)
+{
+    struct life *life = on->life;
+    const struct certificate_row *certificate = &on->hand->row;
+    AUTO_FIELDS struct fields fields = {0};
+    AUTO_CERT struct cert leaf = {0};
+    int rc = cert_parse(blob_span(&on->renewal.leaf), &leaf, err);
+
+    if (rc == 0)
+        rc = notices_drop(life->inventory, certificate->id, notice_kind_text(NOTICE_EXPIRES),
+                          now_of(on), err);
+    if (rc == 0)
+        rc = notices_drop(life->inventory, certificate->id, notice_kind_text(NOTICE_EXPIRED),
+                          now_of(on), err);
+    if (rc == 0)
+        rc = notices_drop(life->inventory, certificate->id, notice_kind_text(NOTICE_ROLLED_BACK),
+                          now_of(on), err);
+    if (rc == 0)
+        rc = certificates_set_told(life->inventory, certificate->id, 0, UTC_NEVER, err);
+    if (rc < 0)
+        return rc;
+    rc = notice_begin(life, certificate, on->hand->policy, &fields, err);
+    if (rc < 0)
+        return rc;
+    notice_new_leaf(&fields, &leaf);
+    if (old->serial[0] != '\0')
+        notice_old_leaf(&fields, old);
+    fields_set(&fields, "target", on->target.service);
+    fields_set(&fields, "report", report);
+    return notice_queue(life, certificate, on->hand->policy, on->renewal.id, NOTICE_DEPLOYED,
+                        "deployed", &fields, err);
+}
+
+/* The report's lines as one, for the trail. */
+static char *one_line(const char *report)
+{
+    AUTO_BUF struct buf line;
+
+    buf_init(&line, BUF_MAX_RECEIPT);
+    for (; *report != '\0'; report += strcspn(report, "\n"), report += *report == '\n')
+        buf_printf(&line, "%s%.*s", line.len > 0 ? "; " : "", (int)strcspn(report, "\n"), report);
+    return mem_strdup(buf_text(&line));
+}
+
+static int record_verified(struct deployment *on, const char *report, struct error *err)
+{
+    struct life *life = on->life;
+    AUTO_CERT struct cert old = {0};
+    AUTO_FREE char *line = one_line(report);
+
+    if (life_live_leaf(life, &on->hand->row, &old, NULL) < 0)
+        old.serial[0] = '\0';
+    on->row.verified_at = now_of(on);
+    free(on->row.report);
+    on->row.report = mem_strdup(report);
+    int rc = life_begin(life, err);
+    if (rc == 0)
+        rc = deployments_update(life->inventory, &on->row, err);
+    if (rc == 0)
+        rc = life_event(life, on->hand->row.id, on->renewal.id, "verified",
+                        "%s: fresh handshakes prove it: %s", on->target.service, line);
+    if (rc == 0 && is_last_target(on))
+        rc = finish(on, report, &old, err);
+    return life_end_planned(life, on->hand->row.id, rc, err);
+}
+
+/* After a failed attempt the kept files only take up room: what cannot be removed now, the next
+ * attempt removes. */
+static void clean_after_failure(struct deployment *on)
+{
+    struct error why = {0};
+
+    if (on->life->world->clean(on->life->world->self, &on->order, &why) < 0)
+        log_warn("not-cleaned", "%s", why.text);
+}
+
+/* The end of the road: nothing of the old pair stays beside the new one. */
+static int tidy(struct deployment *on, struct error *err)
+{
+    int rc = on->life->world->clean(on->life->world->self, &on->order, err);
+
+    if (rc < 0)
+        return rc;
+    on->row.cleaned_at = now_of(on);
+    rc = life_begin(on->life, err);
+    if (rc == 0)
+        rc = deployments_update(on->life->inventory, &on->row, err);
+    return life_end_planned(on->life, on->hand->row.id, rc, err);
+}
+
+static int queue_failure(struct deployment *on, struct error *err)
+{
+    struct life *life = on->life;
+    AUTO_FIELDS struct fields fields = {0};
+    AUTO_CERT struct cert leaf = {0};
+    char stage_key[64], at[UTC_TEXT_MAX];
+    seconds_t wait = policy_retry(on->hand->policy, on->row.failures);
+
+    if (on->row.failures > 1 && wait < 86400)
+        return 0;
+    int rc = notice_begin(life, &on->hand->row, on->hand->policy, &fields, err);
+    if (rc < 0)
+        return rc;
+    if (cert_parse(blob_span(&on->renewal.leaf), &leaf, NULL) == 0)
+        notice_new_leaf(&fields, &leaf);
+    fields_set(&fields, "target", on->target.service);
+    fields_set(&fields, "reason", on->row.reason);
+    fields_printf(&fields, "attempts", "%d", on->row.failures);
+    fields_set(&fields, "retry_at", utc_format_plain(utc_add(on->row.failed_at, wait), at));
+    if (on->row.report)
+        fields_set(&fields, "report", on->row.report);
+    snprintf(stage_key, sizeof stage_key, "rolled-back-%" PRId64 "-%d", on->target.id,
+             on->row.failures);
+    return notice_queue(life, &on->hand->row, on->hand->policy, on->renewal.id, NOTICE_ROLLED_BACK,
+                        stage_key, &fields, err);
+}
+
+/* The attempt is over and the live files are the previous ones. */
+static int record_failure(struct deployment *on, const char *kind, struct error *err)
+{
+    struct life *life = on->life;
+
+    on->row.failed_at = now_of(on);
+    on->row.failures++;
+    on->row.staged_at = on->row.swap_begun_at = on->row.swapped_at = UTC_NEVER;
+    on->row.reloaded_at = on->row.undo_begun_at = UTC_NEVER;
+    int rc = life_begin(life, err);
+    if (rc == 0)
+        rc = deployments_update(life->inventory, &on->row, err);
+    if (rc == 0)
+        rc = queue_failure(on, err);
+    if (rc == 0)
+        rc = life_event(life, on->hand->row.id, on->renewal.id, kind, "%s: %s", on->target.service,
+                        on->row.reason);
+    return life_end_planned(life, on->hand->row.id, rc, err);
+}
+
+static void set_reason(struct deployment *on, const char *text)
+{
+    free(on->row.reason);
+    on->row.reason = mem_strdup(text);
+}
+
+static bool had_previous(const struct deployment *on)
+{
+    static const uint8_t none[SHA256_LEN];
+
+    return memcmp(on->row.previous_sha256, none, SHA256_LEN) != 0;
+}
+
+/* The old files are back: is the old certificate served again? What is found becomes part of the
+ * reason. */
+static void prove_undone(struct deployment *on)
+{
+    const struct world *world = on->life->world;
+    struct expectation expected = {0};
+    AUTO_BUF struct buf report;
+    struct error why = {0};
+    int rc;
+
+    buf_init(&report, BUF_MAX_RECEIPT);
+    memcpy(expected.leaf_sha256, on->row.previous_sha256, SHA256_LEN);
+    rc = world->reload(world->self, &on->order, &why);
+    if (rc == 0 && had_previous(on))
+        rc = world->verify(world->self, &on->order, &expected, &report, &why);
+    AUTO_FREE char *text =
+        rc == 0 ? mem_printf("%s. The previous files are back%s", on->row.reason,
+                             had_previous(on) ? " and served" : "")
+                : mem_printf(
+                      "%s. The previous files are back, but that they are served is not proven: %s",
+                      on->row.reason, why.text);
+    set_reason(on, text);
+}
+
+static int undo(struct deployment *on, struct error *err)
+{
+    struct error why = {0};
+    int rc = on->life->world->restore(on->life->world->self, &on->order, &why);
+
+    if (rc < 0) {
+        on->row.failed_at = now_of(on);
+        log_error("not-restored", "%s: %s", on->target.service, why.text);
+        return record(on, "not-restored", why.text, err);
+    }
+    prove_undone(on);
+    rc = record_failure(on, "rolled-back", err);
+    if (rc == 0)
+        clean_after_failure(on);
+    return rc;
+}
+
+/* A step failed: what was changed is taken back. */
+static int fail(struct deployment *on, const struct error *why, struct error *err)
+{
+    log_error("deployment-failed", "%s: %s", on->target.service, why->text);
+    if (on->row.swap_begun_at == UTC_NEVER) {
+        AUTO_FREE char *text = mem_printf("%s. Nothing was changed", why->text);
+        set_reason(on, text);
+        int rc = record_failure(on, "rolled-back", err);
+        if (rc == 0)
+            clean_after_failure(on);
+        return rc;
+    }
+    set_reason(on, why->text);
+    on->row.undo_begun_at = now_of(on);
+    int rc = record(on, "undo", why->text, err);
+    return rc < 0 ? rc : undo(on, err);
+}
+
+static int forward(struct deployment *on, struct error *err)
+{
+    AUTO_BUF struct buf report;
+    struct error why = {0};
+    int rc = stage(on, &why, err);
+
+    buf_init(&report, BUF_MAX_RECEIPT);
+    if (rc == 0)
+        rc = swap(on, &why, err);
+    if (rc == 0)
+        rc = reload(on, &why, err);
+    if (rc == 0)
+        rc = prove(on, &report, &why);
+    if (why.code != 0)
+        return fail(on, &why, err);
+    if (rc == 0)
+        rc = record_verified(on, buf_text(&report), err);
+    return rc == 0 ? tidy(on, err) : rc;
+}
+
+/*
+ * A deployment of an older renewal that a crash broke off, and that a newer certificate has
+ * overtaken: the files from before it come back first, so that "previous" never means a
+ * half-swapped pair.
+ */
+static int settle_broken_off(struct deployment *on, struct error *err)
+{
+    struct life *life = on->life;
+    AUTO_DEPLOYMENT struct deployment_row old = {0};
+    struct error why = {0};
+    int rc = deployments_broken_off(life->inventory, on->target.id, on->renewal.id, &old, err);
+
+    if (rc == E_NOT_FOUND)
+        return 0;
+    if (rc == 0)
+        rc = life->world->restore(life->world->self, &on->order, &why);
+    if (rc < 0)
+        return why.code ? error_set(err, rc, "%s", why.text) : rc;
+    old.failed_at = now_of(on);
+    old.failures++;
+    free(old.reason);
+    old.reason = mem_strdup("broken off, then overtaken by a newer certificate");
+    old.staged_at = old.swap_begun_at = old.swapped_at = UTC_NEVER;
+    old.reloaded_at = old.undo_begun_at = UTC_NEVER;
+    rc = life_begin(life, err);
+    if (rc == 0)
+        rc = deployments_update(life->inventory, &old, err);
+    if (rc == 0)
+        rc = life_event(life, on->hand->row.id, old.renewal_id, "rolled-back", "%s: %s",
+                        on->target.service, old.reason);
+    return life_end(life, rc, err);
+}
+
+int verb_deploy(struct life *life, struct hand *hand, const struct next *next, struct error *err)
+{
+    __attribute__((cleanup(deployment_done))) struct deployment on = {0};
+    int rc = load(life, hand, next->target_id, &on, err);
+
+    if (rc < 0)
+        return rc;
+    LOG_CONTEXT("renewal=%" PRId64 " target=%" PRId64, on.renewal.id, on.target.id);
+    struct error why = {0};
+    rc = order_make(life, &on.target, &hand->row, hand->policy, &on.order, &on.endpoints, &why);
+    if (rc < 0)
+        return on.row.swap_begun_at == UTC_NEVER ? fail(&on, &why, err)
+                                                 : error_set(err, rc, "%s", why.text);
+    if (on.row.verified_at != UTC_NEVER)
+        return tidy(&on, err);
+    rc = settle_broken_off(&on, err);
+    if (rc < 0)
+        return rc;
+    return on.row.undo_begun_at != UTC_NEVER ? undo(&on, err) : forward(&on, err);
+}

@@ -1,0 +1,131 @@
+#include "daemon/life/internal.h"
+
+static void copy_open(const struct renewal_row *row, struct renewal_facts *ret)
+{
+    *ret = (struct renewal_facts){
+        .exists = true,
+        .id = row->id,
+        .created_at = row->created_at,
+        .requested_at = row->requested_at,
+        .handed_over_at = row->handed_over_at,
+        .received_at = row->received_at,
+        .rejected_at = row->rejected_at,
+        .chain_told_at = row->chain_told_at,
+        .reminded_at = row->reminded_at,
+        .failed_at = row->failed_at,
+        .failures = row->failures,
+    };
+}
+
+static int load_open(struct inventory *inventory, int64_t certificate_id, struct renewal_facts *ret,
+                     struct error *err)
+{
+    AUTO_RENEWAL struct renewal_row row = {0};
+    int rc = renewals_open(inventory, certificate_id, &row, err);
+
+    if (rc == E_NOT_FOUND)
+        return 0;
+    if (rc == 0)
+        copy_open(&row, ret);
+    return rc;
+}
+
+/* What is walked over while the targets of one certificate are looked at. */
+struct target_walk {
+    struct inventory *inventory;
+    struct certificate_facts *facts;
+    int64_t accepted_id; /* 0: none */
+    size_t targets;
+};
+
+static void copy_deployment(const struct deployment_row *row, struct deployment_facts *ret)
+{
+    *ret = (struct deployment_facts){
+        .target_id = row->target_id,
+        .scheduled_at = row->scheduled_at,
+        .staged_at = row->staged_at,
+        .swap_begun_at = row->swap_begun_at,
+        .swapped_at = row->swapped_at,
+        .reloaded_at = row->reloaded_at,
+        .verified_at = row->verified_at,
+        .cleaned_at = row->cleaned_at,
+        .undo_begun_at = row->undo_begun_at,
+        .failed_at = row->failed_at,
+        .failures = row->failures,
+    };
+}
+
+/* What is in service on a target is the renewal last verified there: the one that ends first speaks
+ * for all. */
+static int look_at_live(struct target_walk *walk, int64_t target_id, struct error *err)
+{
+    AUTO_RENEWAL struct renewal_row live = {0};
+    int64_t renewal_id = 0;
+    int rc = deployments_last_verified(walk->inventory, target_id, &renewal_id, err);
+
+    if (rc == E_NOT_FOUND)
+        return 0;
+    if (rc == 0)
+        rc = renewals_get(walk->inventory, renewal_id, &live, err);
+    if (rc == 0 && live.not_after < walk->facts->live_not_after) {
+        walk->facts->live_not_before = live.not_before;
+        walk->facts->live_not_after = live.not_after;
+    }
+    return rc;
+}
+
+static int look_at_target(void *self, const struct target_row *target, struct error *err)
+{
+    struct target_walk *walk = self;
+    AUTO_DEPLOYMENT struct deployment_row row = {0};
+
+    walk->targets++;
+    if (walk->accepted_id != 0) {
+        int rc = deployments_find(walk->inventory, walk->accepted_id, target->id, &row, err);
+
+        if (rc == 0 && walk->facts->deployment_count < DEPLOYMENTS_MAX)
+            copy_deployment(&row, &walk->facts->deployments[walk->facts->deployment_count++]);
+        else if (rc < 0 && rc != E_NOT_FOUND)
+            return rc;
+    }
+    return look_at_live(walk, target->id, err);
+}
+
+int life_facts(struct inventory *inventory, const struct certificate_row *certificate,
+               struct certificate_facts *ret, struct error *err)
+{
+    AUTO_RENEWAL struct renewal_row accepted = {0};
+    struct certificate_facts facts = {
+        .added_at = certificate->added_at,
+        .retired_at = certificate->retired_at,
+        .not_before = UTC_NEVER,
+        .not_after = UTC_NEVER,
+        .live_not_before = UTC_NEVER,
+        .live_not_after = UTC_NEVER,
+        .ladder_told = certificate->ladder_told,
+        .expired_told_at = certificate->expired_told_at,
+    };
+    struct target_walk walk = {.inventory = inventory, .facts = &facts};
+    int rc = load_open(inventory, certificate->id, &facts.open, err);
+
+    if (rc < 0)
+        return rc;
+    rc = renewals_accepted(inventory, certificate->id, &accepted, err);
+    if (rc == 0) {
+        facts.accepted = true;
+        facts.not_before = accepted.not_before;
+        facts.not_after = accepted.not_after;
+        walk.accepted_id = accepted.id;
+    } else if (rc != E_NOT_FOUND) {
+        return rc;
+    }
+    rc = targets_each(inventory, certificate->id, look_at_target, &walk, err);
+    if (rc < 0)
+        return rc;
+    if (walk.targets == 0 && facts.accepted) {
+        facts.live_not_before = facts.not_before;
+        facts.live_not_after = facts.not_after;
+    }
+    *ret = facts;
+    return 0;
+}

@@ -1,0 +1,282 @@
+/* One file of the drop folder, from its bytes to its receipt, in one transaction. */
+#include "daemon/life/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "store/authorities.h"
+
+void life_verdict_done(struct life_verdict *verdict)
+{
+    free(verdict->receipt);
+    verdict->receipt = NULL;
+}
+
+/* One delivery on its way through. */
+struct intake {
+    struct life *life;
+    char name[300]; /* escaped */
+    struct delivery_objects objects;
+    struct buf receipt;
+    size_t leaves, good, refused, authorities, new_authorities, keys;
+    int64_t renewal_id;
+};
+
+static int take_authority(struct intake *in, struct span der, const struct cert *cert,
+                          struct error *err)
+{
+    bool is_new = false;
+    char text[UTC_TEXT_MAX];
+    int rc = authorities_add(in->life->inventory, der, cert,
+                             in->life->world->now(in->life->world->self), &is_new, err);
+
+    in->authorities++;
+    in->new_authorities += is_new;
+    buf_printf(&in->receipt, "- CA certificate %s, valid until %s:\n   %s\n", cert->subject,
+               utc_format_plain(cert->not_after, text),
+               is_new ? "Kept as material for chains. It is not trusted because of that."
+                      : "Known already: nothing to do.");
+    return rc;
+}
+
+static int take_leaf(struct intake *in, struct span der, const struct cert *cert, struct error *err)
+{
+    AUTO_OUTCOME struct leaf_outcome outcome = {0};
+    AUTO_FREE char *names = names_join(&cert->names);
+    char text[UTC_TEXT_MAX];
+
+    buf_init(&outcome.text, BUF_MAX_RECEIPT);
+    int rc = leaf_take(in->life, der, cert, in->name, &outcome, err);
+    if (rc < 0)
+        return rc;
+    in->leaves++;
+    in->refused += outcome.result == LEAF_REFUSED;
+    if (outcome.result == LEAF_ACCEPTED || outcome.result == LEAF_WAITING ||
+        outcome.result == LEAF_KNOWN) {
+        in->good++;
+        in->renewal_id = outcome.renewal_id;
+    }
+    buf_printf(&in->receipt, "- Certificate for %s, from %s, serial %s, valid until %s:\n", names,
+               cert->issuer, cert->serial, utc_format_plain(cert->not_after, text));
+    buf_add_text(&in->receipt, buf_text(&outcome.text));
+    return 0;
+}
+
+/* The host name that a self-signed certificate bears: tools make them with cA set, but no root is
+ * called www.example.com. */
+static bool is_named_like_a_server(const struct cert *cert)
+{
+    AUTO_NAMES struct names names = {0};
+    char cn[CERT_DN_MAX];
+
+    if (!text_starts(cert->subject, "CN="))
+        return false;
+    snprintf(cn, sizeof cn, "%s", cert->subject + 3);
+    cn[strcspn(cn, ",+")] = '\0';
+    return strchr(cn, '.') && names_add(&names, NAME_DNS, cn, NULL) == 0;
+}
+
+static bool is_authority(const struct cert *cert)
+{
+    return cert->is_ca &&
+           !(cert->self_signed && (cert->names.count > 0 || is_named_like_a_server(cert)));
+}
+
+/* Certificates of authorities first, so that a leaf finds its chain whatever the order in the file.
+ */
+static int take_certificates(struct intake *in, bool authorities, struct error *err)
+{
+    for (size_t i = 0; i < in->objects.count; i++) {
+        const struct object *object = &in->objects.items[i];
+        AUTO_CERT struct cert cert = {0};
+        struct error why = {0};
+        int rc = 0;
+
+        if (object->kind != OBJECT_CERTIFICATE)
+            continue;
+        if (cert_parse(blob_span(&object->der), &cert, &why) < 0) {
+            if (authorities)
+                buf_printf(&in->receipt, "- A certificate that cannot be used: %s\n", why.text);
+            continue;
+        }
+        if (is_authority(&cert) && authorities)
+            rc = take_authority(in, blob_span(&object->der), &cert, err);
+        else if (!is_authority(&cert) && !authorities)
+            rc = take_leaf(in, blob_span(&object->der), &cert, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static void describe_others(struct intake *in)
+{
+    for (size_t i = 0; i < in->objects.count; i++) {
+        const struct object *object = &in->objects.items[i];
+
+        switch (object->kind) {
+        case OBJECT_CERTIFICATE:
+            break;
+        case OBJECT_PRIVATE_KEY:
+            in->keys++;
+            buf_printf(&in->receipt,
+                       "- %s:\n   NOT TAKEN. A key that lay in a shared folder must be considered "
+                       "disclosed: delete this file, and\n"
+                       "   do not use a certificate made for that key.\n",
+                       object->note);
+            break;
+        case OBJECT_CSR:
+            buf_printf(&in->receipt,
+                       "- %s:\n   This is what goes to the authority, not what comes back from it. "
+                       "Put the certificate here.\n",
+                       object->note);
+            break;
+        case OBJECT_CRL:
+        case OBJECT_BROKEN:
+            buf_printf(&in->receipt, "- %s: not used.\n", object->note);
+            break;
+        }
+    }
+}
+
+static int take_objects(struct intake *in, struct error *err)
+{
+    int rc = take_certificates(in, true, err);
+
+    if (rc == 0)
+        rc = take_certificates(in, false, err);
+    if (rc == 0 && in->new_authorities > 0)
+        rc = chains_complete(in->life, in->name, &in->receipt, err);
+    describe_others(in);
+    if (in->objects.count == 0 || in->leaves + in->authorities == 0)
+        buf_add_text(&in->receipt,
+                     "There is no certificate in it that could be used. Wanted: the certificate "
+                     "that the authority\n"
+                     "issued (often .crt, .cer, .pem or .p7b), and its intermediates.\n");
+    return rc;
+}
+
+/* A file is welcome when it brought something: a leaf of ours, or authorities' certificates and no
+ * stranger's leaf. */
+static bool is_welcome(const struct intake *in)
+{
+    return in->good > 0 || (in->leaves == 0 && in->authorities > 0);
+}
+
+static void begin_receipt(struct intake *in, const uint8_t sha256[SHA256_LEN], const char *summary)
+{
+    char hex[2 * SHA256_LEN + 1], at[UTC_TEXT_MAX];
+
+    buf_printf(&in->receipt,
+               "%s, taken on %s by unlapsed on %s\nWhat it was: %s\nSHA-256 of the file: %s\n\n",
+               in->name, utc_format_plain(in->life->world->now(in->life->world->self), at),
+               in->life->host, summary, text_hex(sha256, SHA256_LEN, hex));
+}
+
+static int record(struct intake *in, const char *name, const uint8_t sha256[SHA256_LEN],
+                  bool accepted, struct life_verdict *ret, struct error *err)
+{
+    struct delivery_row row = {
+        .name = (char *)(uintptr_t)name,
+        .taken_at = in->life->world->now(in->life->world->self),
+        .accepted = accepted,
+        .receipt = (char *)(uintptr_t)buf_text(&in->receipt),
+        .renewal_id = in->renewal_id,
+    };
+    int64_t id = 0;
+    char hex[2 * SHA256_LEN + 1];
+
+    memcpy(row.sha256, sha256, SHA256_LEN);
+    int rc = deliveries_add(in->life->inventory, &row, &id, err);
+    if (rc == 0 && !accepted)
+        rc = life_event(in->life, 0, 0, "delivery-rejected", "%s: %s", in->name,
+                        in->objects.summary[0] ? in->objects.summary
+                                               : "not a file that can be read");
+    /* A leaf that was refused for a certificate of ours has told its people already. */
+    if (rc == 0 && !accepted && in->refused == 0)
+        rc = notice_queue_unusable(in->life, in->name, text_hex(sha256, SHA256_LEN, hex),
+                                   buf_text(&in->receipt), err);
+    if (rc < 0)
+        return rc;
+    *ret = (struct life_verdict){id, accepted, mem_strdup(buf_text(&in->receipt))};
+    return 0;
+}
+
+/* A crash between the verdict and the move left the file here: the verdict stands. */
+static int recall(struct life *life, const uint8_t sha256[SHA256_LEN], struct life_verdict *ret,
+                  struct error *err)
+{
+    AUTO_DELIVERY struct delivery_row row = {0};
+    int rc = deliveries_find(life->inventory, sha256, &row, err);
+
+    if (rc == 0 && row.filed_at != UTC_NEVER)
+        return E_NOT_FOUND;
+    if (rc == 0)
+        *ret = (struct life_verdict){row.id, row.accepted, mem_strdup(row.receipt)};
+    return rc;
+}
+
+static int intake(struct intake *in, const char *name, struct span data,
+                  const uint8_t sha256[SHA256_LEN], const char *problem, struct life_verdict *ret,
+                  struct error *err)
+{
+    struct life *life = in->life;
+    int rc = problem ? 0 : life->world->read_delivery(life->world->self, data, &in->objects, err);
+
+    if (rc == E_TOO_LARGE) {
+        problem = "it holds more objects than any authority sends";
+        rc = 0;
+    }
+    if (rc == 0)
+        rc = life_begin(life, err);
+    if (rc < 0)
+        return rc;
+    begin_receipt(in, sha256, problem ? problem : in->objects.summary);
+    if (problem)
+        buf_add_text(&in->receipt,
+                     "It was not read. Wanted: a plain file with the certificate in it.\n");
+    else
+        rc = take_objects(in, err);
+    bool accepted = !problem && is_welcome(in);
+    buf_printf(&in->receipt, "\nThis file was %s.\n", accepted ? "ACCEPTED" : "REJECTED");
+    if (rc == 0)
+        rc = record(in, name, sha256, accepted, ret, err);
+    rc = life_end(life, rc, err);
+    if (rc < 0)
+        life_verdict_done(ret);
+    return rc;
+}
+
+int life_intake(struct life *life, const char *name, struct span data,
+                const uint8_t sha256[SHA256_LEN], const char *problem, struct life_verdict *ret,
+                struct error *err)
+{
+    struct intake in = {.life = life};
+    struct life_verdict verdict = {0};
+
+    text_escape(name, in.name, sizeof in.name);
+    LOG_CONTEXT("delivery=%s", in.name);
+    int rc = problem ? E_NOT_FOUND : recall(life, sha256, ret, err);
+    if (rc != E_NOT_FOUND)
+        return rc;
+    buf_init(&in.receipt, BUF_MAX_RECEIPT);
+    rc = intake(&in, name, data, sha256, problem, &verdict, err);
+    buf_done(&in.receipt);
+    delivery_objects_done(&in.objects);
+    if (rc == 0)
+        *ret = verdict;
+    return rc;
+}
+
+int life_filed(struct life *life, int64_t delivery_id, const char *filed_name, struct error *err)
+{
+    int rc = life_begin(life, err);
+
+    if (rc == 0)
+        rc = deliveries_set_filed(life->inventory, delivery_id, filed_name,
+                                  life->world->now(life->world->self), err);
+    return life_end(life, rc, err);
+}

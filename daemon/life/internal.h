@@ -1,0 +1,117 @@
+/* Shared by the verbs of life/ and by nobody else. */
+#ifndef UL_DAEMON_LIFE_INTERNAL_H
+#define UL_DAEMON_LIFE_INTERNAL_H
+
+#include "base/fields.h"
+#include "daemon/life/life.h"
+#include "notify/mail.h"
+#include "store/deliveries.h"
+#include "store/deployments.h"
+#include "store/events.h"
+
+/* One certificate in hand while a verb works on it. */
+struct hand {
+    struct certificate_row row;
+    struct certificate_facts facts;
+    const struct policy *policy;
+    utc_t now;
+};
+int hand_take(struct life *life, int64_t certificate_id, struct hand *ret, struct error *err);
+void hand_done(struct hand *hand);
+#define AUTO_HAND __attribute__((cleanup(hand_done)))
+
+/*
+ * Transactions: `int rc = life_begin(...)`, work, `return life_end(life, rc, err)`: commits when rc
+ * is 0, else rolls back and returns rc. life_end_planned writes the certificate's next plan before
+ * it commits.
+ */
+int life_begin(struct life *life, struct error *err);
+int life_end(struct life *life, int rc, struct error *err);
+int life_end_planned(struct life *life, int64_t certificate_id, int rc, struct error *err);
+
+/* Writes the next plan of a certificate from its facts and logs it. Part of the open transaction.
+ */
+int life_plan(struct life *life, int64_t certificate_id, struct error *err);
+
+/* An event by the daemon, now, of a certificate and a renewal (0: none). */
+int life_event(struct life *life, int64_t certificate_id, int64_t renewal_id, const char *kind,
+               const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/*
+ * Every field of a notice (notify/README.md): of the certificate, what is in service now (the
+ * old_... fields), the open request, what is missing and what comes next; "-" where there is
+ * nothing to say. The verb sets what it knows better.
+ */
+int notice_begin(struct life *life, const struct certificate_row *certificate,
+                 const struct policy *policy, struct fields *ret, struct error *err);
+/* The fields of the new certificate, and of the one it takes over from. */
+void notice_old_leaf(struct fields *fields, const struct cert *leaf);
+void notice_new_leaf(struct fields *fields, const struct cert *leaf);
+/* Puts one row for each recipient into the outbox. Part of the open transaction. */
+int notice_queue(struct life *life, const struct certificate_row *certificate,
+                 const struct policy *policy, int64_t renewal_id, enum notice_kind kind,
+                 const char *stage, struct fields *fields, struct error *err);
+/* A file that is for no certificate of ours, told once per content to those who hear of everything.
+ */
+int notice_queue_unusable(struct life *life, const char *file, const char *hash,
+                          const char *receipt, struct error *err);
+/* What the last accepted and installed leaf says; E_NOT_FOUND when there is none. */
+int life_live_leaf(struct life *life, const struct certificate_row *certificate, struct cert *ret,
+                   struct error *err);
+
+/* The verbs behind ACTION_TABLE. Each performs one action and commits its fact and the next plan.
+ */
+typedef int (*verb_fn)(struct life *life, struct hand *hand, const struct next *next,
+                       struct error *err);
+int verb_start(struct life *life, struct hand *hand, const struct next *next, struct error *err);
+int verb_request(struct life *life, struct hand *hand, const struct next *next, struct error *err);
+int verb_hand_over(struct life *life, struct hand *hand, const struct next *next,
+                   struct error *err);
+int verb_remind(struct life *life, struct hand *hand, const struct next *next, struct error *err);
+int verb_tell_chain(struct life *life, struct hand *hand, const struct next *next,
+                    struct error *err);
+int verb_deploy(struct life *life, struct hand *hand, const struct next *next, struct error *err);
+int verb_tell_expiry(struct life *life, struct hand *hand, const struct next *next,
+                     struct error *err);
+int verb_tell_expired(struct life *life, struct hand *hand, const struct next *next,
+                      struct error *err);
+
+/* Adds the renewal row of a certificate; part of the open transaction. */
+int renewal_create(struct life *life, const struct certificate_row *certificate, const char *reason,
+                   int64_t *ret_id, struct error *err);
+
+/* What became of one leaf of a delivery. */
+enum leaf_result { LEAF_ACCEPTED, LEAF_WAITING, LEAF_KNOWN, LEAF_REFUSED, LEAF_FOREIGN };
+struct leaf_outcome {
+    enum leaf_result result;
+    int64_t certificate_id; /* 0 when it is nobody's */
+    int64_t renewal_id;
+    struct buf text; /* for the receipt: what and why, and what to do */
+};
+void leaf_outcome_done(struct leaf_outcome *outcome);
+#define AUTO_OUTCOME __attribute__((cleanup(leaf_outcome_done)))
+
+/* Matches a leaf by its public key, judges it, and records what follows. Part of the open
+ * transaction. */
+int leaf_take(struct life *life, struct span der, const struct cert *leaf, const char *file,
+              struct leaf_outcome *ret, struct error *err);
+
+/* The chain is built: accepts a renewal's leaf, supersedes older requests, schedules deployments,
+ * tells people. Part of the open transaction. */
+int renewal_accept(struct life *life, struct renewal_row *renewal, const struct cert *leaf,
+                   const struct chain *chain, const char *file, struct error *err);
+
+/* Looks again at every renewal that waits for its chain; appends a line for each completed one.
+ * Part of the open transaction. */
+int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err);
+
+/* Chain of a leaf from the pool, judged at `now` or at its notBefore when that lies ahead. */
+int chain_for(struct life *life, const struct policy *policy, const struct cert *leaf,
+              struct span der, utc_t now, struct chain *ret, struct error *err);
+
+/* The borrowed view of a target that the deployer takes; endpoints is owned by the caller. */
+int order_make(const struct life *life, const struct target_row *target,
+               const struct certificate_row *certificate, const struct policy *policy,
+               struct deploy_order *ret, struct bind_endpoint **ret_endpoints, struct error *err);
+
+#endif

@@ -1,0 +1,180 @@
+#include "daemon/life/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+
+/* A verb that left its own plan due is looked at again after this long, instead of in a busy loop.
+ */
+enum { STUCK_SECONDS = 60 };
+
+const struct policy *life_policy(const struct life *life, const struct certificate_row *certificate)
+{
+    const struct policy *policy = policies_get(life->policies, certificate->policy);
+
+    if (!policy) {
+        log_warn("policy-gone", "policy %s is not configured: following \"default\"",
+                 certificate->policy);
+        policy = policies_get(life->policies, "default");
+    }
+    return policy;
+}
+
+int hand_take(struct life *life, int64_t certificate_id, struct hand *ret, struct error *err)
+{
+    AUTO_HAND struct hand hand = {.now = life->world->now(life->world->self)};
+    int rc = certificates_get(life->inventory, certificate_id, &hand.row, err);
+
+    if (rc < 0)
+        return rc;
+    hand.policy = life_policy(life, &hand.row);
+    rc = life_facts(life->inventory, &hand.row, &hand.facts, err);
+    if (rc < 0)
+        return rc;
+    *ret = hand;
+    hand = (struct hand){0};
+    return 0;
+}
+
+void hand_done(struct hand *hand)
+{
+    certificate_row_done(&hand->row);
+}
+
+int life_begin(struct life *life, struct error *err)
+{
+    return inventory_begin(life->inventory, err);
+}
+
+int life_end(struct life *life, int rc, struct error *err)
+{
+    if (rc == 0)
+        rc = inventory_commit(life->inventory, err);
+    if (rc < 0)
+        inventory_rollback(life->inventory);
+    return rc;
+}
+
+int life_end_planned(struct life *life, int64_t certificate_id, int rc, struct error *err)
+{
+    if (rc == 0)
+        rc = life_plan(life, certificate_id, err);
+    return life_end(life, rc, err);
+}
+
+static int write_plan(struct life *life, const struct hand *hand, struct next next,
+                      struct error *err)
+{
+    char at[UTC_TEXT_MAX];
+    bool same = next.at == hand->row.next_at && hand->row.next_action &&
+                strcmp(hand->row.next_action, action_text(next.action)) == 0 &&
+                next.target_id == hand->row.next_target;
+
+    if (same)
+        return 0;
+    LOG_CONTEXT("certificate=%s", hand->row.name);
+    log_info("plan", "next: %s at %s", action_says(next.action), utc_format(next.at, at));
+    return certificates_set_plan(life->inventory, hand->row.id, next.at, action_text(next.action),
+                                 next.target_id, err);
+}
+
+int life_plan(struct life *life, int64_t certificate_id, struct error *err)
+{
+    AUTO_HAND struct hand hand = {0};
+    int rc = hand_take(life, certificate_id, &hand, err);
+
+    if (rc < 0)
+        return rc;
+    return write_plan(life, &hand, policy_next(&hand.facts, hand.policy, hand.now), err);
+}
+
+static int plan_one(void *self, const struct certificate_row *row, struct error *err)
+{
+    return life_plan(self, row->id, err);
+}
+
+int life_plan_all(struct life *life, struct error *err)
+{
+    int rc = life_begin(life, err);
+
+    if (rc == 0)
+        rc = certificates_each(life->inventory, "", SIZE_MAX, plan_one, life, err);
+    return life_end(life, rc, err);
+}
+
+int life_event(struct life *life, int64_t certificate_id, int64_t renewal_id, const char *kind,
+               const char *format, ...)
+{
+    char raw[ERROR_TEXT_MAX], text[ERROR_TEXT_MAX];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(raw, sizeof raw, format, args);
+    va_end(args);
+    text_escape(raw, text, sizeof text);
+    log_info(kind, "%s", text);
+    struct error err = {0};
+    int rc = events_add(life->inventory, life->world->now(life->world->self), certificate_id,
+                        renewal_id, "daemon", kind, text, &err);
+    if (rc < 0)
+        log_error("event-lost", "%s", err.text);
+    return rc;
+}
+
+static const verb_fn verbs[] = {
+    [ACTION_START] = verb_start,
+    [ACTION_REQUEST] = verb_request,
+    [ACTION_HAND_OVER] = verb_hand_over,
+    [ACTION_REMIND] = verb_remind,
+    [ACTION_TELL_CHAIN] = verb_tell_chain,
+    [ACTION_DEPLOY] = verb_deploy,
+    [ACTION_TELL_EXPIRY] = verb_tell_expiry,
+    [ACTION_TELL_EXPIRED] = verb_tell_expired,
+};
+
+/* After the verb: the plan must have moved, or the daemon would do the same thing for ever. */
+static int guard_against_loop(struct life *life, int64_t certificate_id, const struct next *done,
+                              struct error *err)
+{
+    AUTO_HAND struct hand hand = {0};
+    int rc = hand_take(life, certificate_id, &hand, err);
+
+    if (rc < 0)
+        return rc;
+    struct next next = policy_next(&hand.facts, hand.policy, hand.now);
+    if (next.action != done->action || next.target_id != done->target_id ||
+        next.stage != done->stage || next.at > hand.now || next.at != done->at)
+        return 0;
+    log_error("stuck", "%s did not change its plan: looking again in %d s",
+              action_text(next.action), STUCK_SECONDS);
+    next.at = utc_add(hand.now, STUCK_SECONDS);
+    rc = life_begin(life, err);
+    if (rc == 0)
+        rc = write_plan(life, &hand, next, err);
+    return life_end(life, rc, err);
+}
+
+int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err)
+{
+    AUTO_HAND struct hand hand = {0};
+    int64_t id = 0;
+    int rc = certificates_next_due(life->inventory, deploy, life->world->now(life->world->self),
+                                   &id, ret_at, err);
+
+    if (rc == 0)
+        rc = hand_take(life, id, &hand, err);
+    if (rc < 0)
+        return rc;
+    LOG_CONTEXT("certificate=%s", hand.row.name);
+    struct next next = policy_next(&hand.facts, hand.policy, hand.now);
+    /* The plan is only an index: facts may have moved on since it was written. */
+    if (next.at > hand.now || (next.action == ACTION_DEPLOY) != deploy) {
+        rc = life_begin(life, err);
+        return life_end_planned(life, id, rc, err);
+    }
+    rc = verbs[next.action](life, &hand, &next, err);
+    return rc < 0 ? rc : guard_against_loop(life, id, &next, err);
+}

@@ -1,0 +1,412 @@
+#include "daemon/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "daemon/api/api.h"
+#include "daemon/lane.h"
+#include "daemon/systemd.h"
+#include "daemon/world.h"
+
+enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANES };
+
+struct loop {
+    uv_loop_t uv;
+    struct config *config;
+    struct config *next_config; /* read after SIGHUP, in force as soon as no lane is at work */
+    struct keeper *keeper;
+    struct real_world *world;
+    struct drop *drop;
+    struct api *api;
+    struct life api_life;
+    struct lane lanes[LANES];
+    uv_poll_t drop_poll, api_poll;
+    uv_timer_t api_timer, watchdog;
+    uv_signal_t hup, term, interrupt;
+    utc_t started_at;
+    int lock_fd;
+    bool stopping;
+};
+
+static void life_from(const struct loop *loop, struct inventory *inventory, struct life *ret)
+{
+    const struct config *config = loop->config;
+
+    *ret = (struct life){
+        .inventory = inventory,
+        .world = world_functions(loop->world),
+        .policies = config->policies,
+        .services = config->services,
+        .recipients = &config->recipients,
+        .drop_shown = config->drop_shown,
+        .requests = config->requests,
+        .host = config->host,
+        .mail_retry = config->mail_retry,
+        .mail_retry_count = config->mail_retry_count,
+        .mail_give_up = config->mail_give_up,
+    };
+}
+
+/* One daemon an inventory: the lock's holder is named to the second one. */
+static int take_lock(struct loop *loop, struct error *err)
+{
+    AUTO_FREE char *path = mem_printf("%s.lock", loop->config->inventory);
+    char pid[16] = "";
+    AUTO_FD int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return error_set_errno(err, errno, "lock %s: cannot open", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        ssize_t len = pread(fd, pid, sizeof pid - 1, 0);
+        pid[len > 0 ? len : 0] = '\0';
+        return error_set(err, E_BUSY, "inventory %s: another unlapsed holds it, process %s",
+                         loop->config->inventory, pid);
+    }
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
+        return error_set_errno(err, errno, "lock %s: cannot write", path);
+    loop->lock_fd = fd;
+    fd = -1;
+    return 0;
+}
+
+/* The sealing key must be the one that the inventory's keys were sealed with: a new one is made for
+ * a new inventory only. */
+static int open_keeper(struct loop *loop, struct inventory *inventory, struct error *err)
+{
+    AUTO_BLOB struct blob known = {0};
+    uint8_t id[8];
+    int found = inventory_value_get(inventory, "sealing-key-id", &known, err);
+
+    if (found < 0 && found != E_NOT_FOUND)
+        return found;
+    int rc = keeper_open(loop->config->sealing_key, found == E_NOT_FOUND, &loop->keeper, err);
+    if (rc < 0)
+        return rc;
+    keeper_id(loop->keeper, id);
+    if (found == E_NOT_FOUND)
+        return inventory_value_set(inventory, "sealing-key-id", span_of(id, sizeof id), err);
+    if (!span_equal(blob_span(&known), span_of(id, sizeof id)))
+        return error_set(err, E_CORRUPT,
+                         "sealing key %s: is not the one that inventory %s was sealed with; put "
+                         "the right one back",
+                         loop->config->sealing_key, loop->config->inventory);
+    return 0;
+}
+
+static int make_state_folder(const char *path, struct error *err)
+{
+    AUTO_FREE char *folder = mem_strdup(path);
+    char *slash = strrchr(folder, '/');
+
+    if (!slash || slash == folder)
+        return 0;
+    *slash = '\0';
+    return file_make_dirs(folder, 0755, err);
+}
+
+static int open_lanes(struct loop *loop, struct error *err)
+{
+    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_intake};
+    static const char *const names[LANES] = {"renewals", "deployments", "mail", "intake"};
+
+    for (size_t i = 0; i < LANES; i++) {
+        struct inventory *inventory = NULL;
+        int rc = inventory_open(loop->config->inventory, &inventory, err);
+        if (rc < 0)
+            return rc;
+        life_from(loop, inventory, &loop->lanes[i].life);
+        loop->lanes[i].name = names[i];
+        loop->lanes[i].run = runs[i];
+    }
+    loop->lanes[LANE_INTAKE].drop = loop->drop;
+    loop->lanes[LANE_INTAKE].drop_scan = loop->config->drop_scan;
+    return 0;
+}
+
+static int open_parts(struct loop *loop, struct error *err)
+{
+    struct inventory *inventory = NULL;
+    int rc = make_state_folder(loop->config->inventory, err);
+
+    if (rc == 0)
+        rc = take_lock(loop, err);
+    if (rc == 0)
+        rc = inventory_open(loop->config->inventory, &inventory, err);
+    if (rc < 0)
+        return rc;
+    loop->api_life.inventory = inventory;
+    rc = open_keeper(loop, inventory, err);
+    if (rc == 0)
+        rc = world_open(loop->config, loop->keeper, &loop->world, err);
+    if (rc == 0)
+        rc = drop_open(loop->config->drop, loop->config->drop_settle, &loop->drop, err);
+    if (rc == 0) {
+        life_from(loop, inventory, &loop->api_life);
+        rc = life_plan_all(&loop->api_life, err);
+    }
+    return rc < 0 ? rc : open_lanes(loop, err);
+}
+
+static void poke_all(void *self)
+{
+    struct loop *loop = self;
+
+    for (size_t i = 0; i < LANES; i++)
+        if (i != LANE_INTAKE)
+            lane_poke(&loop->lanes[i]);
+}
+
+static bool is_busy(const struct loop *loop)
+{
+    for (size_t i = 0; i < LANES; i++)
+        if (lane_is_busy(&loop->lanes[i]))
+            return true;
+    return false;
+}
+
+static struct api_context api_context_of(struct loop *loop)
+{
+    return (struct api_context){&loop->api_life, loop->config, poke_all, loop, loop->started_at};
+}
+
+/* What a running daemon cannot change keeps its old value, and says so. */
+static void keep_path(const char *what, char **old, char **new)
+{
+    if (strcmp(*old, *new) == 0)
+        return;
+    log_warn("needs-restart", "%s: %s takes effect after a restart, %s stays in use", what, *new,
+             *old);
+    free(*new);
+    *new = mem_strdup(*old);
+}
+
+/* The new configuration comes into force between two pieces of work. */
+static void adopt_config(struct loop *loop)
+{
+    struct config *config = loop->next_config;
+    struct real_world *world = NULL;
+    struct error err = {0};
+
+    loop->next_config = NULL;
+    keep_path("inventory", &loop->config->inventory, &config->inventory);
+    keep_path("sealing-key", &loop->config->sealing_key, &config->sealing_key);
+    keep_path("socket", &loop->config->socket, &config->socket);
+    keep_path("drop.folder", &loop->config->drop, &config->drop);
+    if (world_open(config, loop->keeper, &world, &err) < 0) {
+        log_error("config-refused", "the configuration stays as it was: %s", err.text);
+        config_free(config);
+        return;
+    }
+    struct config *old_config = loop->config;
+    struct real_world *old_world = loop->world;
+    loop->config = config;
+    loop->world = world;
+    life_from(loop, loop->api_life.inventory, &loop->api_life);
+    for (size_t i = 0; i < LANES; i++)
+        life_from(loop, loop->lanes[i].life.inventory, &loop->lanes[i].life);
+    loop->lanes[LANE_INTAKE].drop_scan = config->drop_scan;
+    struct api_context context = api_context_of(loop);
+    api_set_context(loop->api, &context);
+    world_close(old_world);
+    config_free(old_config);
+    if (life_plan_all(&loop->api_life, &err) < 0)
+        log_error("not-planned", "%s", err.text);
+    log_notice("config", "the new configuration is in force");
+    systemd_notify("READY=1");
+    poke_all(loop);
+}
+
+static void close_handles(struct loop *loop);
+
+/* A lane did something or came to rest: others may have work now, a new configuration or the end
+ * may have waited. */
+static void on_rest(void *self, bool did_something)
+{
+    struct loop *loop = self;
+
+    if (loop->stopping) {
+        if (!is_busy(loop))
+            close_handles(loop);
+        return;
+    }
+    if (loop->next_config && !is_busy(loop))
+        adopt_config(loop);
+    if (did_something)
+        poke_all(loop);
+}
+
+static void on_drop_event(uv_poll_t *poll, int status, int events)
+{
+    struct loop *loop = poll->data;
+
+    (void)status;
+    (void)events;
+    drop_watch_drain(loop->drop);
+    lane_poke(&loop->lanes[LANE_INTAKE]);
+}
+
+static void api_turned(struct loop *loop);
+
+static void on_api_timer(uv_timer_t *timer)
+{
+    api_turned(timer->data);
+}
+
+static void api_turned(struct loop *loop)
+{
+    api_turn(loop->api);
+    int wait = api_timeout_ms(loop->api);
+    if (wait >= 0)
+        uv_timer_start(&loop->api_timer, on_api_timer, (uint64_t)wait, 0);
+    else
+        uv_timer_stop(&loop->api_timer);
+}
+
+static void on_api_event(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    api_turned(poll->data);
+}
+
+static void on_hup(uv_signal_t *signal, int number)
+{
+    struct loop *loop = signal->data;
+    struct config *config = NULL;
+    AUTO_BUF struct buf complaints;
+    struct error err = {0};
+
+    (void)number;
+    buf_init(&complaints, BUF_MAX_CONFIG);
+    systemd_notify("RELOADING=1");
+    if (config_load(loop->config->file, &config, &complaints, &err) < 0) {
+        for (const char *line = buf_text(&complaints); *line != '\0';
+             line += strcspn(line, "\n") + 1)
+            log_error("config", "%.*s", (int)strcspn(line, "\n"), line);
+        log_error("config-refused", "the configuration stays as it was: %s", err.text);
+        systemd_notify("READY=1");
+        return;
+    }
+    config_free(loop->next_config);
+    loop->next_config = config;
+    if (!is_busy(loop))
+        adopt_config(loop);
+}
+
+static void on_end(uv_signal_t *signal, int number)
+{
+    struct loop *loop = signal->data;
+
+    if (loop->stopping)
+        return;
+    log_notice("stopping", "signal %d: ending after the work in hand", number);
+    systemd_notify("STOPPING=1");
+    loop->stopping = true;
+    for (size_t i = 0; i < LANES; i++)
+        lane_stop(&loop->lanes[i]);
+    if (!is_busy(loop))
+        close_handles(loop);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    (void)timer;
+    systemd_notify("WATCHDOG=1");
+}
+
+static void close_one(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void close_handles(struct loop *loop)
+{
+    uv_walk(&loop->uv, close_one, NULL);
+}
+
+static void start_signals(struct loop *loop)
+{
+    uv_signal_init(&loop->uv, &loop->hup);
+    uv_signal_init(&loop->uv, &loop->term);
+    uv_signal_init(&loop->uv, &loop->interrupt);
+    loop->hup.data = loop->term.data = loop->interrupt.data = loop;
+    uv_signal_start(&loop->hup, on_hup, SIGHUP);
+    uv_signal_start(&loop->term, on_end, SIGTERM);
+    uv_signal_start(&loop->interrupt, on_end, SIGINT);
+}
+
+static void start_handles(struct loop *loop)
+{
+    uint64_t watchdog_ms = systemd_watchdog() / 2000;
+
+    start_signals(loop);
+    uv_timer_init(&loop->uv, &loop->api_timer);
+    uv_timer_init(&loop->uv, &loop->watchdog);
+    uv_poll_init(&loop->uv, &loop->api_poll, api_fd(loop->api));
+    loop->api_timer.data = loop->api_poll.data = loop;
+    uv_poll_start(&loop->api_poll, UV_READABLE, on_api_event);
+    if (drop_watch_fd(loop->drop) >= 0) {
+        uv_poll_init(&loop->uv, &loop->drop_poll, drop_watch_fd(loop->drop));
+        loop->drop_poll.data = loop;
+        uv_poll_start(&loop->drop_poll, UV_READABLE, on_drop_event);
+    }
+    if (watchdog_ms > 0)
+        uv_timer_start(&loop->watchdog, on_watchdog, 0, watchdog_ms);
+    for (size_t i = 0; i < LANES; i++) {
+        loop->lanes[i].rest = on_rest;
+        loop->lanes[i].self = loop;
+        lane_init(&loop->lanes[i], &loop->uv);
+        lane_poke(&loop->lanes[i]);
+    }
+}
+
+static void loop_done(struct loop *loop)
+{
+    api_close(loop->api);
+    for (size_t i = 0; i < LANES; i++)
+        inventory_close(loop->lanes[i].life.inventory);
+    inventory_close(loop->api_life.inventory);
+    drop_close(loop->drop);
+    world_close(loop->world);
+    keeper_free(loop->keeper);
+    config_free(loop->next_config);
+    config_free(loop->config);
+    file_close(&loop->lock_fd);
+}
+
+int loop_run(struct config *config, struct error *err)
+{
+    struct loop loop = {.config = config, .started_at = clock_now(), .lock_fd = -1};
+    int rc = open_parts(&loop, err);
+
+    if (rc == 0) {
+        struct api_context context = api_context_of(&loop);
+        rc = api_open(config->socket, &context, &loop.api, err);
+    }
+    if (rc == 0) {
+        uv_loop_init(&loop.uv);
+        start_handles(&loop);
+        log_notice("ready",
+                   "unlapsed " UNLAPSED_VERSION ": inventory %s, drop folder %s, socket %s",
+                   loop.config->inventory, loop.config->drop, loop.config->socket);
+        systemd_notify("READY=1");
+        uv_run(&loop.uv, UV_RUN_DEFAULT);
+        uv_loop_close(&loop.uv);
+        log_notice("stopped", "everything is written down");
+    }
+    loop_done(&loop);
+    return rc;
+}

@@ -1,0 +1,260 @@
+#include "daemon/world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "notify/mail.h"
+
+/* Anchors of one policy; policies that name the same ones share them, since the system's store
+ * takes 20 ms to read. */
+struct policy_anchors {
+    const struct policy *policy;
+    struct anchors *anchors;
+    bool shared;
+};
+
+struct real_world {
+    struct world functions;
+    const struct config *config;
+    struct keeper *keeper;
+    struct policy_anchors *anchors;
+    size_t anchor_count;
+};
+
+static utc_t now(void *self)
+{
+    (void)self;
+    return clock_now();
+}
+
+static int make_request(void *self, int64_t renewal_id, const struct key_request *request,
+                        struct sealed_key *ret_key, struct blob *ret_csr, struct error *err)
+{
+    const struct real_world *world = self;
+
+    return keeper_make_request(world->keeper, renewal_id, request, ret_key, ret_csr, err);
+}
+
+static int seal(void *self, int64_t renewal_id, struct span key, struct sealed_key *ret,
+                struct error *err)
+{
+    const struct real_world *world = self;
+
+    return keeper_seal(world->keeper, renewal_id, key, ret, err);
+}
+
+static int reseal(void *self, int64_t from_id, const struct sealed_key *from, int64_t to_id,
+                  struct blob *ret, struct error *err)
+{
+    const struct real_world *world = self;
+
+    return keeper_reseal(world->keeper, from_id, from, to_id, ret, err);
+}
+
+static int build_bundle(void *self, int64_t renewal_id, const struct sealed_key *key,
+                        struct span leaf, const struct blobs *chain, struct bundle *ret,
+                        struct error *err)
+{
+    const struct real_world *world = self;
+
+    return keeper_build_bundle(world->keeper, renewal_id, key, leaf, chain, ret, err);
+}
+
+static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
+                         struct error *err)
+{
+    (void)self;
+    return delivery_read(file, ret, err);
+}
+
+static int build_chain(void *self, const struct policy *policy, struct span leaf,
+                       const struct chain_pool *pool, utc_t at, struct chain *ret,
+                       struct error *err)
+{
+    const struct real_world *world = self;
+
+    for (size_t i = 0; i < world->anchor_count; i++)
+        if (world->anchors[i].policy == policy)
+            return chain_build(leaf, pool, world->anchors[i].anchors, at, ret, err);
+    return error_set(err, E_CONFIG, "policy %s: has no trust anchors", policy->name);
+}
+
+static int write_request(void *self, const char *name, struct span csr_pem, struct error *err)
+{
+    static const char *const suffixes[] = {".csr", ".txt"};
+    const struct real_world *world = self;
+    AUTO_FD int dir = -1;
+    int rc = file_open_dir(world->config->requests, &dir, err);
+
+    for (size_t i = 0; rc == 0 && i < COUNT_OF(suffixes); i++) {
+        AUTO_FREE char *file = mem_printf("%s%s", name, suffixes[i]);
+        rc = file_replace_at(dir, file, csr_pem, FILE_PUBLIC, err);
+    }
+    return rc < 0 ? error_wrap(err, rc, "requests folder %s", world->config->requests) : 0;
+}
+
+static int live_pair_read(void *self, const struct deploy_order *order, struct live_pair *ret,
+                          struct error *err)
+{
+    (void)self;
+    return live_read(order, ret, err);
+}
+
+static int check(void *self, const struct deploy_order *order, const struct bundle *bundle,
+                 struct error *err)
+{
+    (void)self;
+    return deployer_check(order, bundle, err);
+}
+
+static int stage(void *self, const struct deploy_order *order, const struct bundle *bundle,
+                 uint8_t ret_previous[SHA256_LEN], struct error *err)
+{
+    (void)self;
+    return deployer_stage(order, bundle, ret_previous, err);
+}
+
+static int verify(void *self, const struct deploy_order *order, const struct expectation *expected,
+                  struct buf *report, struct error *err)
+{
+    (void)self;
+    return deployer_verify(order, expected, report, err);
+}
+
+/* The steps that only take an order. */
+#define ORDER_STEP(name)                                                             \
+    static int name(void *self, const struct deploy_order *order, struct error *err) \
+    {                                                                                \
+        (void)self;                                                                  \
+        return deployer_##name(order, err);                                          \
+    }
+ORDER_STEP(test)
+ORDER_STEP(swap)
+ORDER_STEP(reload)
+ORDER_STEP(restore)
+ORDER_STEP(clean)
+
+static int send_mail(void *self, const struct notice_row *notice, struct span csr_pem,
+                     struct error *err)
+{
+    const struct real_world *world = self;
+    const struct config *config = world->config;
+    const char *certificate = fields_get(&notice->fields, "certificate");
+    AUTO_FREE char *csr_name = mem_printf("%s.csr", certificate ? certificate : "request");
+    AUTO_FREE char *text_name = mem_printf("%s.txt", certificate ? certificate : "request");
+    const struct mail_attachment attachments[] = {{csr_name, "application/pkcs10", csr_pem},
+                                                  {text_name, "text/plain", csr_pem}};
+    char id[48], thread[48];
+    AUTO_BLOB struct blob message = {0};
+    enum notice_kind kind;
+
+    if (!config->mail.host)
+        return error_set(err, E_CONFIG, "mail: no server is configured");
+    if (!notice_kind_parse(notice->kind, &kind))
+        return error_set(err, E_INPUT, "notice %lld: unknown kind %s", (long long)notice->id,
+                         notice->kind);
+    snprintf(id, sizeof id, "notice-%lld-%lld", (long long)notice->id,
+             (long long)notice->created_at);
+    snprintf(thread, sizeof thread, "renewal-%lld", (long long)notice->renewal_id);
+    const struct mail_envelope envelope = {
+        .from = config->mail.from,
+        .recipient = notice->recipient,
+        .host = config->host,
+        .message_id = id,
+        .thread_id = notice->renewal_id ? thread : NULL,
+        .date = clock_now(),
+        .certificate = certificate,
+    };
+    int rc = mail_render(kind, &envelope, &notice->fields, attachments,
+                         csr_pem.len > 0 ? COUNT_OF(attachments) : 0, &message, err);
+    return rc < 0 ? rc : smtp_send(&config->mail, notice->recipient, blob_span(&message), err);
+}
+
+static bool same_anchors(const struct policy *a, const struct policy *b)
+{
+    if (a->system_anchors != b->system_anchors || a->anchors.count != b->anchors.count)
+        return false;
+    for (size_t i = 0; i < a->anchors.count; i++)
+        if (strcmp(a->anchors.items[i], b->anchors.items[i]) != 0)
+            return false;
+    return true;
+}
+
+static int load_anchors(struct real_world *world, const struct policy *policy, struct error *err)
+{
+    struct policy_anchors *slot = &world->anchors[world->anchor_count];
+
+    slot->policy = policy;
+    for (size_t i = 0; i < world->anchor_count; i++) {
+        if (same_anchors(world->anchors[i].policy, policy)) {
+            slot->anchors = world->anchors[i].anchors;
+            slot->shared = true;
+            world->anchor_count++;
+            return 0;
+        }
+    }
+    int rc = anchors_open((const char *const *)policy->anchors.items, policy->anchors.count,
+                          policy->system_anchors, &slot->anchors, err);
+    if (rc < 0)
+        return error_wrap(err, E_CONFIG, "policy %s: anchors", policy->name);
+    world->anchor_count++;
+    return 0;
+}
+
+int world_open(const struct config *config, struct keeper *keeper, struct real_world **ret,
+               struct error *err)
+{
+    struct real_world *world = mem_alloc(1, sizeof *world);
+    size_t count = policies_count(config->policies);
+    int rc = file_make_dirs(config->requests, 0755, err);
+
+    *world = (struct real_world){
+        .functions = {.self = world,
+                      .now = now,
+                      .make_request = make_request,
+                      .seal = seal,
+                      .reseal = reseal,
+                      .build_bundle = build_bundle,
+                      .read_delivery = read_delivery,
+                      .build_chain = build_chain,
+                      .write_request = write_request,
+                      .live_read = live_pair_read,
+                      .check = check,
+                      .stage = stage,
+                      .test = test,
+                      .swap = swap,
+                      .reload = reload,
+                      .verify = verify,
+                      .restore = restore,
+                      .clean = clean,
+                      .send = send_mail},
+        .config = config,
+        .keeper = keeper,
+        .anchors = mem_alloc(count, sizeof *world->anchors),
+    };
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = load_anchors(world, policies_at(config->policies, i), err);
+    if (rc < 0) {
+        world_close(world);
+        return rc;
+    }
+    *ret = world;
+    return 0;
+}
+
+void world_close(struct real_world *world)
+{
+    if (!world)
+        return;
+    for (size_t i = 0; i < world->anchor_count; i++)
+        if (!world->anchors[i].shared)
+            anchors_free(world->anchors[i].anchors);
+    free(world->anchors);
+    free(world);
+}
+
+const struct world *world_functions(const struct real_world *world)
+{
+    return &world->functions;
+}

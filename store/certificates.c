@@ -1,0 +1,268 @@
+#include "store/certificates.h"
+
+#include "store/san.h"
+#include "store/statement.h"
+#include "store/transaction.h"
+
+#define COLUMNS                                                                  \
+    "id, name, policy, added_at, retired_at, next_at, next_action, next_target," \
+    " ladder_told, expired_told_at"
+
+void certificate_row_done(struct certificate_row *row)
+{
+    free(row->name);
+    free(row->policy);
+    names_done(&row->names);
+    free(row->next_action);
+    *row = (struct certificate_row){0};
+}
+
+static int insert(struct inventory *inventory, const struct certificate_row *row, int64_t *ret_id,
+                  struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "INSERT INTO certificates (name, policy, added_at, next_at,"
+                            " next_action) VALUES (?, ?, ?, ?, 'none') RETURNING id",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_text(&statement, row->name);
+    statement_bind_text(&statement, row->policy);
+    statement_bind_utc(&statement, row->added_at);
+    statement_bind_utc(&statement, row->added_at);
+    rc = statement_insert(&statement, ret_id, err);
+    if (rc == E_EXISTS)
+        return error_set(err, rc, "certificate %s: the name is taken", row->name);
+    return rc;
+}
+
+int certificates_add(struct inventory *inventory, const struct certificate_row *row,
+                     int64_t *ret_id, struct error *err)
+{
+    AUTO_ATOMIC struct atomic atomic = {0};
+    int64_t id = 0;
+    int rc = atomic_begin(inventory, &atomic, err);
+
+    if (rc == 0)
+        rc = insert(inventory, row, &id, err);
+    if (rc == 0)
+        rc = san_add(inventory,
+                     "INSERT INTO certificate_names (certificate_id, position, type, name)"
+                     " VALUES (?, ?, ?, ?)",
+                     id, &row->names, err);
+    if (rc == 0)
+        rc = atomic_commit(&atomic, err);
+    if (rc == 0)
+        *ret_id = id;
+    return rc;
+}
+
+static int read_row(struct statement *statement, struct certificate_row *ret, struct error *err)
+{
+    AUTO_CERTIFICATE struct certificate_row row = {0};
+
+    row.id = statement_read_int(statement);
+    row.name = statement_read_text(statement);
+    row.policy = statement_read_text(statement);
+    row.added_at = statement_read_utc(statement);
+    row.retired_at = statement_read_utc(statement);
+    row.next_at = statement_read_utc(statement);
+    row.next_action = statement_read_text(statement);
+    row.next_target = statement_read_int(statement);
+    row.ladder_told = (size_t)statement_read_int(statement);
+    row.expired_told_at = statement_read_utc(statement);
+    int rc = san_read(statement->inventory,
+                      "SELECT type, name FROM certificate_names WHERE certificate_id = ?"
+                      " ORDER BY position",
+                      row.id, &row.names, err);
+    if (rc < 0)
+        return rc;
+    *ret = row;
+    row = (struct certificate_row){0};
+    return 0;
+}
+
+int certificates_get(struct inventory *inventory, int64_t id, struct certificate_row *ret,
+                     struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, "SELECT " COLUMNS " FROM certificates WHERE id = ?",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_int(&statement, id);
+    rc = statement_one(&statement, err, "certificate %" PRId64, id);
+    return rc < 0 ? rc : read_row(&statement, ret, err);
+}
+
+int certificates_find(struct inventory *inventory, const char *name, struct certificate_row *ret,
+                      struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, "SELECT " COLUMNS " FROM certificates WHERE name = ?",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_text(&statement, name);
+    rc = statement_one(&statement, err, "certificate %s", name);
+    return rc < 0 ? rc : read_row(&statement, ret, err);
+}
+
+static int ids_after(struct inventory *inventory, const char *after, size_t limit, struct ids *ret,
+                     struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "SELECT id FROM certificates WHERE name > ? ORDER BY name LIMIT ?",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_text(&statement, after);
+    statement_bind_int(&statement, limit > INT64_MAX ? INT64_MAX : (int64_t)limit);
+    return statement_ids(&statement, ret, err);
+}
+
+int certificates_each(struct inventory *inventory, const char *after, size_t limit,
+                      certificate_fn fn, void *self, struct error *err)
+{
+    AUTO_IDS struct ids ids = {0};
+    int rc = ids_after(inventory, after, limit, &ids, err);
+
+    for (size_t i = 0; rc >= 0 && i < ids.count; i++) {
+        AUTO_CERTIFICATE struct certificate_row row = {0};
+
+        rc = certificates_get(inventory, ids.items[i], &row, err);
+        if (rc == 0)
+            rc = fn(self, &row, err);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+int certificates_count(struct inventory *inventory, int64_t *ret, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, "SELECT count(*) FROM certificates", &statement, err);
+
+    if (rc == 0)
+        rc = statement_one(&statement, err, "count");
+    if (rc == 0)
+        *ret = statement_read_int(&statement);
+    return rc;
+}
+
+int certificates_set_plan(struct inventory *inventory, int64_t id, utc_t next_at,
+                          const char *next_action, int64_t next_target, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "UPDATE certificates SET next_at = ?, next_action = ?, next_target = ?"
+                            " WHERE id = ?",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_utc(&statement, next_at);
+    statement_bind_text(&statement, next_action);
+    statement_bind_id(&statement, next_target);
+    statement_bind_int(&statement, id);
+    return statement_change(&statement, err, "certificate %" PRId64, id);
+}
+
+int certificates_set_told(struct inventory *inventory, int64_t id, size_t ladder_told,
+                          utc_t expired_told_at, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(
+        inventory, "UPDATE certificates SET ladder_told = ?, expired_told_at = ? WHERE id = ?",
+        &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_int(&statement, (int64_t)ladder_told);
+    statement_bind_utc(&statement, expired_told_at);
+    statement_bind_int(&statement, id);
+    return statement_change(&statement, err, "certificate %" PRId64, id);
+}
+
+static int release_files(struct inventory *inventory, int64_t id, utc_t at, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "UPDATE target_files SET released_at = ? WHERE target_id IN"
+                            " (SELECT id FROM targets WHERE certificate_id = ?)",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_utc(&statement, at);
+    statement_bind_int(&statement, id);
+    rc = statement_run(&statement, err);
+    if (rc == E_EXISTS)
+        return error_set(err, rc, "certificate %" PRId64 ": another target writes one of its files",
+                         id);
+    return rc;
+}
+
+static int set_retired(struct inventory *inventory, int64_t id, utc_t at, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, "UPDATE certificates SET retired_at = ? WHERE id = ?",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_utc(&statement, at);
+    statement_bind_int(&statement, id);
+    return statement_change(&statement, err, "certificate %" PRId64, id);
+}
+
+int certificates_set_retired(struct inventory *inventory, int64_t id, utc_t at, struct error *err)
+{
+    AUTO_ATOMIC struct atomic atomic = {0};
+    int rc = atomic_begin(inventory, &atomic, err);
+
+    if (rc == 0)
+        rc = set_retired(inventory, id, at, err);
+    if (rc == 0)
+        rc = release_files(inventory, id, at, err);
+    return rc < 0 ? rc : atomic_commit(&atomic, err);
+}
+
+/* The conditions repeat those of the two partial indexes; "next_at < never" is their "IS NOT NULL"
+ * in the form that lets SQLite search and not scan. */
+#define FIRST_DUE(action)                                \
+    "SELECT id, next_at FROM certificates WHERE " action \
+    " AND retired_at IS NULL AND next_at < 9223372036854775807 ORDER BY next_at, id LIMIT 1"
+
+int certificates_next_due(struct inventory *inventory, bool deploy, utc_t now, int64_t *ret_id,
+                          utc_t *ret_at, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    bool row = false;
+    int64_t id = 0;
+    utc_t at = UTC_NEVER;
+    int rc = statement_open(inventory,
+                            deploy ? FIRST_DUE("next_action = 'deploy'")
+                                   : FIRST_DUE("next_action <> 'deploy'"),
+                            &statement, err);
+
+    if (rc == 0)
+        rc = statement_step(&statement, &row, err);
+    if (rc < 0)
+        return rc;
+    if (row) {
+        id = statement_read_int(&statement);
+        at = statement_read_utc(&statement);
+    }
+    if (!row || at > now) {
+        *ret_at = at;
+        return error_set(err, E_NOT_FOUND, "certificates: nothing is due");
+    }
+    *ret_id = id;
+    return 0;
+}

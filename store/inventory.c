@@ -1,0 +1,301 @@
+#include "store/inventory.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "store/migrate.h"
+#include "store/statement.h"
+
+enum {
+    APPLICATION_ID = 0x554e4c50, /* "UNLP" */
+    BUSY_MILLISECONDS = 10000,
+    BUSY_NAP_MILLISECONDS = 20,
+    JOURNAL_SIZE_LIMIT = 16 << 20,
+    HEADER_LEN = 100 /* https://www.sqlite.org/fileformat2.html 1.3 */
+};
+
+static int execute(struct inventory *inventory, const char *sql, struct error *err)
+{
+    return statement_error(inventory, sqlite3_exec(inventory->db, sql, NULL, NULL, NULL), err);
+}
+
+static int pragma_int(struct inventory *inventory, const char *sql, int64_t *ret, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, sql, &statement, err);
+
+    if (rc == 0)
+        rc = statement_one(&statement, err, "%s", sql);
+    if (rc == 0)
+        *ret = statement_read_int(&statement);
+    return rc;
+}
+
+/*
+ * 0600 before SQLite sees it; -wal and -shm take their mode from it. mknod and not open: closing
+ * any descriptor of the file would drop the locks that another handle of this process holds on it
+ * (fcntl(2)).
+ */
+static int make_private(const char *path, struct error *err)
+{
+    struct stat st;
+
+    if (mknod(path, S_IFREG | 0600, 0) == 0) {
+        /* whatever the umask took away */
+        if (chmod(path, 0600) < 0)
+            return error_set_errno(err, errno, "inventory %s: cannot make it private", path);
+        return 0;
+    }
+    if (errno != EEXIST)
+        return error_set_errno(err, errno, "inventory %s: cannot make", path);
+    if (stat(path, &st) < 0)
+        return error_set_errno(err, errno, "inventory %s: cannot look at", path);
+    if (!S_ISREG(st.st_mode))
+        return error_set(err, E_CORRUPT, "inventory %s: wanted a regular file", path);
+    return 0;
+}
+
+static uint32_t big_endian(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* Read past SQLite's pager, which would recover or checkpoint a stranger's file. */
+static int check_header(struct inventory *inventory, struct error *err)
+{
+    uint8_t header[HEADER_LEN];
+    sqlite3_file *file = NULL;
+    sqlite3_int64 size = 0;
+    int result =
+        sqlite3_file_control(inventory->db, "main", SQLITE_FCNTL_FILE_POINTER, (void *)&file);
+
+    if (result == SQLITE_OK)
+        result = file->pMethods->xFileSize(file, &size);
+    if (result != SQLITE_OK)
+        return statement_error(inventory, result, err);
+    if (size == 0)
+        return 0;
+    if (size >= HEADER_LEN) {
+        result = file->pMethods->xRead(file, header, sizeof header, 0);
+        if (result != SQLITE_OK)
+            return statement_error(inventory, result, err);
+    }
+    if (size < HEADER_LEN || memcmp(header, "SQLite format 3", 16) != 0)
+        return error_set(err, E_CORRUPT, "inventory %s: wanted an inventory, got another file",
+                         inventory->path);
+    if (big_endian(header + 68) != APPLICATION_ID)
+        return error_set(err, E_CORRUPT,
+                         "inventory %s: wanted an inventory, got a database of application %u",
+                         inventory->path, (unsigned)big_endian(header + 68));
+    return 0;
+}
+
+static int open_database(struct inventory *inventory, struct error *err)
+{
+    int result = sqlite3_open_v2(inventory->path, &inventory->db,
+                                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                                     SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
+                                 NULL);
+
+    if (!inventory->db)
+        return error_set(err, E_IO, "inventory %s: %s", inventory->path, sqlite3_errstr(result));
+    int rc = statement_error(inventory, result, err);
+    if (rc < 0)
+        return rc;
+    if (sqlite3_db_readonly(inventory->db, "main") != 0)
+        return error_set(err, E_DENIED, "inventory %s: may not be written", inventory->path);
+    sqlite3_busy_timeout(inventory->db, BUSY_MILLISECONDS);
+    sqlite3_db_config(inventory->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(inventory->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(inventory->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    sqlite3_db_config(inventory->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    return check_header(inventory, err);
+}
+
+/* Before WAL, so that the number stands in the file itself and not only in its log. */
+static int mark_as_ours(struct inventory *inventory, struct error *err)
+{
+    int64_t id = 0;
+    int rc = pragma_int(inventory, "PRAGMA application_id", &id, err);
+
+    if (rc < 0 || id == APPLICATION_ID)
+        return rc;
+    AUTO_FREE char *sql = mem_printf("PRAGMA application_id = %d", APPLICATION_ID);
+    return execute(inventory, sql, err);
+}
+
+/* The change to WAL does not wait by the busy time-out when two handles make a new file at once. */
+static int use_wal(struct inventory *inventory, struct error *err)
+{
+    int naps = BUSY_MILLISECONDS / BUSY_NAP_MILLISECONDS;
+
+    for (;;) {
+        AUTO_STATEMENT struct statement statement = {0};
+        int rc = statement_open(inventory, "PRAGMA journal_mode = WAL", &statement, err);
+
+        if (rc == 0)
+            rc = statement_one(&statement, err, "PRAGMA journal_mode");
+        if (rc == E_BUSY && naps-- > 0) {
+            sqlite3_sleep(BUSY_NAP_MILLISECONDS);
+            continue;
+        }
+        if (rc < 0)
+            return rc;
+        AUTO_FREE char *mode = statement_read_text(&statement);
+        if (strcmp(mode, "wal") != 0)
+            return error_set(err, E_IO, "inventory %s: journal: wanted wal, got %s",
+                             inventory->path, mode);
+        return 0;
+    }
+}
+
+static int configure(struct inventory *inventory, struct error *err)
+{
+    AUTO_FREE char *sql = mem_printf("PRAGMA cell_size_check = ON;"
+                                     "PRAGMA synchronous = FULL;"
+                                     "PRAGMA secure_delete = ON;"
+                                     "PRAGMA temp_store = MEMORY;"
+                                     "PRAGMA journal_size_limit = %d",
+                                     JOURNAL_SIZE_LIMIT);
+
+    return execute(inventory, sql, err);
+}
+
+static int use_foreign_keys(struct inventory *inventory, struct error *err)
+{
+    int64_t on = 0;
+    int rc = execute(inventory, "PRAGMA foreign_keys = ON", err);
+
+    if (rc == 0)
+        rc = pragma_int(inventory, "PRAGMA foreign_keys", &on, err);
+    assert(rc < 0 || on == 1);
+    return rc;
+}
+
+static int bring_up(struct inventory *inventory, struct error *err)
+{
+    int rc = make_private(inventory->path, err);
+
+    if (rc == 0)
+        rc = open_database(inventory, err);
+    if (rc == 0)
+        rc = migrate_check(inventory, embedded_schema, err);
+    /* It is ours: one that was copied back with a wider mode is made private again. */
+    if (rc == 0 && chmod(inventory->path, 0600) < 0)
+        rc = error_set_errno(err, errno, "inventory %s: cannot make it private", inventory->path);
+    if (rc == 0)
+        rc = configure(inventory, err);
+    if (rc == 0)
+        rc = mark_as_ours(inventory, err);
+    if (rc == 0)
+        rc = use_wal(inventory, err);
+    if (rc == 0)
+        rc = migrate_run(inventory, embedded_schema, err);
+    /* Last: a migration that makes a table anew must not have them on. */
+    if (rc == 0)
+        rc = use_foreign_keys(inventory, err);
+    return rc;
+}
+
+int inventory_open(const char *path, struct inventory **ret, struct error *err)
+{
+    struct inventory *inventory = mem_alloc(1, sizeof *inventory);
+
+    inventory->path = mem_strdup(path);
+    int rc = bring_up(inventory, err);
+    if (rc < 0)
+        inventory_close(inventory);
+    else
+        *ret = inventory;
+    return rc;
+}
+
+void inventory_close(struct inventory *inventory)
+{
+    if (!inventory)
+        return;
+    if (inventory->db)
+        inventory_rollback(inventory);
+    for (size_t i = 0; i < inventory->kept_count; i++)
+        sqlite3_finalize(inventory->kept[i].handle);
+    /* Busy: a statement is still in use, by a callback that closes the handle it runs on. */
+    int result = sqlite3_close(inventory->db);
+    assert(result == SQLITE_OK);
+    (void)result;
+    free(inventory->path);
+    free(inventory);
+}
+
+static int check_pages(struct inventory *inventory, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, "PRAGMA integrity_check(1)", &statement, err);
+
+    if (rc == 0)
+        rc = statement_one(&statement, err, "PRAGMA integrity_check");
+    if (rc < 0)
+        return rc;
+    AUTO_FREE char *line = statement_read_text(&statement);
+    if (strcmp(line, "ok") != 0)
+        return error_set(err, E_CORRUPT, "inventory %s: %s", inventory->path, line);
+    return 0;
+}
+
+int inventory_check_references(struct inventory *inventory, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    bool row = false;
+    int rc = statement_open(inventory, "PRAGMA foreign_key_check", &statement, err);
+
+    if (rc == 0)
+        rc = statement_step(&statement, &row, err);
+    if (rc < 0 || !row)
+        return rc;
+    AUTO_FREE char *table = statement_read_text(&statement);
+    int64_t id = statement_read_int(&statement);
+    AUTO_FREE char *parent = statement_read_text(&statement);
+    return error_set(err, E_CORRUPT,
+                     "inventory %s: row %" PRId64 " of %s refers to a row of %s that is not there",
+                     inventory->path, id, table, parent);
+}
+
+int inventory_check(struct inventory *inventory, struct error *err)
+{
+    int rc = check_pages(inventory, err);
+
+    return rc < 0 ? rc : inventory_check_references(inventory, err);
+}
+
+int inventory_value_get(struct inventory *inventory, const char *name, struct blob *ret,
+                        struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc =
+        statement_open(inventory, "SELECT value FROM named_values WHERE name = ?", &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_text(&statement, name);
+    rc = statement_one(&statement, err, "value %s", name);
+    if (rc == 0)
+        *ret = statement_read_blob(&statement);
+    return rc;
+}
+
+int inventory_value_set(struct inventory *inventory, const char *name, struct span value,
+                        struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "INSERT INTO named_values (name, value) VALUES (?, ?)"
+                            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_text(&statement, name);
+    statement_bind_bytes(&statement, value);
+    return statement_run(&statement, err);
+}

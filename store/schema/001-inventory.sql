@@ -1,0 +1,230 @@
+-- The inventory, schema 1. Times are seconds since 1970 in UTC; NULL is "has not happened" or
+-- "never". Columns are facts: what is so is derived from them (policies/facts.h), never stored.
+-- AUTOINCREMENT: an id that people or sealed keys know is never given to another row.
+-- SQLite alone: STRICT, WITHOUT ROWID, AUTOINCREMENT, GLOB, the bodies of the triggers.
+
+CREATE TABLE named_values (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE certificates (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    name            TEXT NOT NULL UNIQUE
+        CONSTRAINT certificate_name_has_only_letters_digits_dot_dash_underscore
+        CHECK (name <> '' AND name NOT GLOB '*[^A-Za-z0-9._-]*'),
+    policy          TEXT NOT NULL,
+    added_at        INTEGER NOT NULL,
+    retired_at      INTEGER,
+    next_at         INTEGER,
+    next_action     TEXT NOT NULL,
+    next_target     INTEGER REFERENCES targets (id),
+    ladder_told     INTEGER NOT NULL DEFAULT 0,
+    expired_told_at INTEGER
+) STRICT;
+
+-- What is due next, for each of the two lanes: the first entry is the answer.
+CREATE INDEX certificates_due_deploy ON certificates (next_at)
+    WHERE next_action = 'deploy' AND retired_at IS NULL AND next_at IS NOT NULL;
+CREATE INDEX certificates_due_other ON certificates (next_at)
+    WHERE next_action <> 'deploy' AND retired_at IS NULL AND next_at IS NOT NULL;
+
+CREATE TABLE certificate_names (
+    certificate_id INTEGER NOT NULL REFERENCES certificates (id),
+    position       INTEGER NOT NULL,
+    type           TEXT NOT NULL, -- name_type_text()
+    name           TEXT NOT NULL,
+    PRIMARY KEY (certificate_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE renewals (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    certificate_id  INTEGER NOT NULL REFERENCES certificates (id),
+    reason          TEXT NOT NULL,
+    created_at      INTEGER NOT NULL,
+    key_sealed      BLOB,
+    spki_sha256     BLOB CHECK (length(spki_sha256) = 32),
+    csr             BLOB,
+    requested_at    INTEGER,
+    handed_over_at  INTEGER,
+    leaf            BLOB,
+    leaf_sha256     BLOB CHECK (length(leaf_sha256) = 32),
+    not_before      INTEGER,
+    not_after       INTEGER,
+    received_at     INTEGER,
+    accepted_at     INTEGER,
+    rejected_at     INTEGER,
+    rejected_reason TEXT,
+    chain_told_at   INTEGER,
+    reminded_at     INTEGER,
+    superseded_at   INTEGER,
+    withdrawn_at    INTEGER,
+    failed_at       INTEGER,
+    failures        INTEGER NOT NULL DEFAULT 0,
+    failed_reason   TEXT,
+    CONSTRAINT sealed_key_names_its_public_half
+        CHECK (key_sealed IS NULL OR spki_sha256 IS NOT NULL),
+    CONSTRAINT accepted_renewal_has_a_leaf
+        CHECK (accepted_at IS NULL OR leaf IS NOT NULL)
+) STRICT;
+
+CREATE INDEX renewals_by_certificate ON renewals (certificate_id);
+CREATE INDEX renewals_by_spki ON renewals (spki_sha256) WHERE spki_sha256 IS NOT NULL;
+CREATE INDEX renewals_open ON renewals (certificate_id)
+    WHERE accepted_at IS NULL AND superseded_at IS NULL AND withdrawn_at IS NULL;
+-- A leaf without an end has not_after NULL and must sort last, not first.
+CREATE INDEX renewals_accepted
+    ON renewals (certificate_id, coalesce(not_after, 9223372036854775807), accepted_at)
+    WHERE accepted_at IS NOT NULL;
+CREATE INDEX renewals_waiting_chain ON renewals (id)
+    WHERE received_at IS NOT NULL AND accepted_at IS NULL AND withdrawn_at IS NULL;
+
+CREATE TABLE renewal_names (
+    renewal_id INTEGER NOT NULL REFERENCES renewals (id),
+    position   INTEGER NOT NULL,
+    type       TEXT NOT NULL, -- name_type_text()
+    name       TEXT NOT NULL,
+    PRIMARY KEY (renewal_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE renewal_chain (
+    id         INTEGER PRIMARY KEY,
+    renewal_id INTEGER NOT NULL REFERENCES renewals (id),
+    position   INTEGER NOT NULL, -- 0: the leaf's issuer
+    der        BLOB NOT NULL,
+    UNIQUE (renewal_id, position)
+) STRICT;
+
+CREATE TABLE authorities (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    sha256         BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),
+    subject_sha256 BLOB NOT NULL CHECK (length(subject_sha256) = 32),
+    subject        TEXT NOT NULL,
+    not_before     INTEGER,
+    not_after      INTEGER,
+    seen_at        INTEGER NOT NULL,
+    der            BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX authorities_by_subject
+    ON authorities (subject_sha256, coalesce(not_after, 9223372036854775807));
+
+CREATE TABLE targets (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    certificate_id INTEGER NOT NULL REFERENCES certificates (id),
+    service        TEXT NOT NULL,
+    added_at       INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX targets_by_certificate ON targets (certificate_id);
+
+CREATE TABLE target_files (
+    target_id   INTEGER NOT NULL REFERENCES targets (id),
+    part        TEXT NOT NULL, -- bundle_part_text()
+    path        TEXT NOT NULL,
+    released_at INTEGER, -- its certificate was retired
+    PRIMARY KEY (target_id, part)
+) STRICT, WITHOUT ROWID;
+
+-- Two targets that write one file would undo each other for ever.
+CREATE UNIQUE INDEX target_files_have_one_writer ON target_files (path) WHERE released_at IS NULL;
+
+CREATE TABLE endpoints (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    target_id   INTEGER NOT NULL REFERENCES targets (id),
+    host        TEXT NOT NULL,
+    port        INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
+    server_name TEXT
+) STRICT;
+
+CREATE INDEX endpoints_by_target ON endpoints (target_id);
+
+CREATE TABLE deployments (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    renewal_id      INTEGER NOT NULL REFERENCES renewals (id),
+    target_id       INTEGER NOT NULL REFERENCES targets (id),
+    scheduled_at    INTEGER NOT NULL,
+    staged_at       INTEGER,
+    swap_begun_at   INTEGER,
+    swapped_at      INTEGER,
+    reloaded_at     INTEGER,
+    verified_at     INTEGER,
+    cleaned_at      INTEGER,
+    undo_begun_at   INTEGER,
+    failed_at       INTEGER,
+    failures        INTEGER NOT NULL DEFAULT 0,
+    reason          TEXT,
+    report          TEXT,
+    previous_sha256 BLOB CHECK (length(previous_sha256) = 32),
+    UNIQUE (renewal_id, target_id)
+) STRICT;
+
+CREATE INDEX deployments_verified ON deployments (target_id, verified_at)
+    WHERE verified_at IS NOT NULL;
+
+CREATE INDEX deployments_broken_off ON deployments (target_id)
+    WHERE swap_begun_at IS NOT NULL AND verified_at IS NULL;
+
+-- File names are any bytes: BLOB.
+CREATE TABLE deliveries (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    sha256          BLOB NOT NULL CHECK (length(sha256) = 32),
+    name            BLOB NOT NULL,
+    taken_at        INTEGER NOT NULL,
+    accepted        INTEGER NOT NULL CHECK (accepted IN (0, 1)),
+    receipt         TEXT NOT NULL,
+    receipt_written INTEGER NOT NULL DEFAULT 0 CHECK (receipt_written IN (0, 1)),
+    filed_name      BLOB,
+    filed_at        INTEGER,
+    renewal_id      INTEGER REFERENCES renewals (id)
+) STRICT;
+
+CREATE INDEX deliveries_by_sha256 ON deliveries (sha256);
+CREATE INDEX deliveries_by_renewal ON deliveries (renewal_id) WHERE renewal_id IS NOT NULL;
+CREATE INDEX deliveries_unfiled ON deliveries (id) WHERE receipt_written = 0;
+
+CREATE TABLE notices (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    certificate_id INTEGER REFERENCES certificates (id),
+    renewal_id     INTEGER REFERENCES renewals (id),
+    kind           TEXT NOT NULL,
+    stage          TEXT NOT NULL,
+    recipient      TEXT NOT NULL,
+    fields         TEXT NOT NULL, -- a JSON object of texts
+    created_at     INTEGER NOT NULL,
+    next_try_at    INTEGER,
+    sent_at        INTEGER,
+    bad_at         INTEGER,
+    dropped_at     INTEGER,
+    attempts       INTEGER NOT NULL DEFAULT 0,
+    last_error     TEXT
+) STRICT;
+
+-- Nothing is told twice. NULL is distinct from NULL in a UNIQUE column, hence coalesce.
+CREATE UNIQUE INDEX notices_once
+    ON notices (coalesce(certificate_id, 0), coalesce(renewal_id, 0), stage, recipient);
+CREATE INDEX notices_by_certificate ON notices (coalesce(certificate_id, 0));
+CREATE INDEX notices_waiting ON notices (next_try_at)
+    WHERE sent_at IS NULL AND bad_at IS NULL AND dropped_at IS NULL;
+
+CREATE TABLE events (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    at             INTEGER NOT NULL,
+    certificate_id INTEGER REFERENCES certificates (id),
+    renewal_id     INTEGER REFERENCES renewals (id),
+    actor          TEXT NOT NULL,
+    kind           TEXT NOT NULL,
+    text           TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX events_by_certificate ON events (certificate_id) WHERE certificate_id IS NOT NULL;
+
+CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events
+BEGIN
+    SELECT raise(ABORT, 'an event is never changed');
+END;
+
+CREATE TRIGGER events_are_not_removed BEFORE DELETE ON events
+BEGIN
+    SELECT raise(ABORT, 'an event is never removed');
+END;

@@ -1,0 +1,22 @@
+/*
+ * For store/ alone: several statements that hold together, whether or not the caller has a
+ * transaction open.
+ */
+#ifndef UL_STORE_TRANSACTION_H
+#define UL_STORE_TRANSACTION_H
+
+#include "store/inventory.h"
+
+/* One level: a transaction when none is open, else a savepoint inside it. */
+struct atomic {
+    struct inventory *inventory; /* NULL when there is nothing to undo */
+    bool nested;
+};
+
+int atomic_begin(struct inventory *inventory, struct atomic *ret, struct error *err);
+int atomic_commit(struct atomic *atomic, struct error *err);
+/* Undoes what was not committed. */
+void atomic_done(struct atomic *atomic);
+#define AUTO_ATOMIC __attribute__((cleanup(atomic_done)))
+
+#endif

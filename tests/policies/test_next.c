@@ -1,0 +1,284 @@
+#include "policies/facts.h"
+
+#include <string.h>
+
+#include "tests/testing.h"
+
+enum { NOW = 1000000, MINUTE = 60, HOUR = 3600, DAY = 86400 };
+
+/* A certificate of 100 days with a lead of 33, in service everywhere, nothing due. */
+static const struct policy policy = {
+    .lead = {.absolute = 33 * (seconds_t)DAY, .fraction = 0.33, .most_fraction = 0.5},
+    .retry = {MINUTE, 10 * MINUTE},
+    .retry_count = 2,
+    .chain_wait = 10 * MINUTE,
+    .remind_every = 3 * DAY,
+    .ladder_fraction = {0.5, 0.25, 0, 0},
+    .ladder_absolute = {0, 0, DAY, 0},
+    .ladder_count = 4,
+};
+
+static struct certificate_facts healthy(void)
+{
+    return (struct certificate_facts){
+        .added_at = NOW - DAY,
+        .retired_at = UTC_NEVER,
+        .accepted = true,
+        .not_before = NOW - 10 * DAY,
+        .not_after = NOW + 90 * DAY,
+        .live_not_before = NOW - 10 * DAY,
+        .live_not_after = NOW + 90 * DAY,
+        .expired_told_at = UTC_NEVER,
+        .deployment_count = 1,
+        .deployments = {{.target_id = 7,
+                         .scheduled_at = NOW - 9 * DAY,
+                         .staged_at = NOW - 9 * DAY,
+                         .swap_begun_at = NOW - 9 * DAY,
+                         .swapped_at = NOW - 9 * DAY,
+                         .reloaded_at = NOW - 9 * DAY,
+                         .verified_at = NOW - 9 * DAY,
+                         .undo_begun_at = UTC_NEVER,
+                         .failed_at = UTC_NEVER}},
+    };
+}
+
+static struct renewal_facts just_started(void)
+{
+    return (struct renewal_facts){.exists = true,
+                                  .id = 3,
+                                  .created_at = NOW - HOUR,
+                                  .requested_at = UTC_NEVER,
+                                  .handed_over_at = UTC_NEVER,
+                                  .received_at = UTC_NEVER,
+                                  .rejected_at = UTC_NEVER,
+                                  .chain_told_at = UTC_NEVER,
+                                  .reminded_at = UTC_NEVER,
+                                  .failed_at = UTC_NEVER};
+}
+
+static struct deployment_facts scheduled(void)
+{
+    return (struct deployment_facts){.target_id = 9,
+                                     .scheduled_at = NOW - MINUTE,
+                                     .staged_at = UTC_NEVER,
+                                     .swap_begun_at = UTC_NEVER,
+                                     .swapped_at = UTC_NEVER,
+                                     .reloaded_at = UTC_NEVER,
+                                     .verified_at = UTC_NEVER,
+                                     .undo_begun_at = UTC_NEVER,
+                                     .failed_at = UTC_NEVER};
+}
+
+static void expect(const struct certificate_facts *facts, enum state state, enum action action,
+                   utc_t at)
+{
+    struct next next = policy_next(facts, &policy, NOW);
+
+    ck_assert_str_eq(state_text(policy_state(facts, &policy, NOW)), state_text(state));
+    ck_assert_str_eq(action_text(next.action), action_text(action));
+    ck_assert_int_eq(next.at - NOW, at - NOW);
+}
+
+START_TEST(healthy_waits_for_its_lead_time)
+{
+    struct certificate_facts facts = healthy();
+
+    expect(&facts, STATE_OK, ACTION_START, NOW + (90 - 33) * (utc_t)DAY);
+    facts.not_after = facts.live_not_after = NOW + 33 * (utc_t)DAY;
+    facts.not_before = facts.live_not_before = NOW - 67 * (utc_t)DAY;
+    expect(&facts, STATE_DUE, ACTION_START, NOW);
+}
+END_TEST
+
+START_TEST(without_a_certificate_the_first_request_is_due_at_once)
+{
+    struct certificate_facts facts = {.added_at = NOW - 5,
+                                      .retired_at = UTC_NEVER,
+                                      .not_before = UTC_NEVER,
+                                      .not_after = UTC_NEVER,
+                                      .live_not_before = UTC_NEVER,
+                                      .live_not_after = UTC_NEVER,
+                                      .expired_told_at = UTC_NEVER};
+
+    expect(&facts, STATE_UNKNOWN, ACTION_START, NOW - 5);
+}
+END_TEST
+
+START_TEST(retired_needs_nothing)
+{
+    struct certificate_facts facts = healthy();
+
+    facts.retired_at = NOW - 1;
+    facts.open = just_started();
+    expect(&facts, STATE_RETIRED, ACTION_NONE, UTC_NEVER);
+}
+END_TEST
+
+START_TEST(issuing_ladder)
+{
+    struct certificate_facts facts = healthy();
+
+    facts.open = just_started();
+    expect(&facts, STATE_DUE, ACTION_REQUEST, NOW - HOUR);
+    facts.open.failed_at = NOW - 5;
+    facts.open.failures = 1;
+    expect(&facts, STATE_DUE, ACTION_REQUEST, NOW - 5 + MINUTE);
+    facts.open.failures = 5;
+    expect(&facts, STATE_DUE, ACTION_REQUEST, NOW - 5 + 10 * MINUTE);
+    facts.open.failed_at = UTC_NEVER;
+    facts.open.failures = 0;
+    facts.open.requested_at = NOW - 100;
+    expect(&facts, STATE_REQUESTED, ACTION_HAND_OVER, NOW - 100);
+    facts.open.handed_over_at = NOW - 90;
+    expect(&facts, STATE_HANDED_OVER, ACTION_REMIND, NOW - 90 + 3 * DAY);
+    facts.open.reminded_at = NOW - 40;
+    expect(&facts, STATE_HANDED_OVER, ACTION_REMIND, NOW - 40 + 3 * DAY);
+    facts.open.rejected_at = NOW - 30;
+    expect(&facts, STATE_REJECTED, ACTION_REMIND, NOW - 40 + 3 * DAY);
+    facts.open.received_at = NOW - 20;
+    expect(&facts, STATE_WAITING_CHAIN, ACTION_TELL_CHAIN, NOW - 20 + 10 * MINUTE);
+    facts.open.chain_told_at = NOW - 1;
+    expect(&facts, STATE_WAITING_CHAIN, ACTION_REMIND, NOW - 40 + 3 * DAY);
+}
+END_TEST
+
+START_TEST(deploying_ladder)
+{
+    struct certificate_facts facts = healthy();
+
+    facts.deployments[1] = scheduled();
+    facts.deployment_count = 2;
+    expect(&facts, STATE_DEPLOYING, ACTION_DEPLOY, NOW - MINUTE);
+    ck_assert_int_eq(policy_next(&facts, &policy, NOW).target_id, 9);
+    facts.deployments[1].failures = 1;
+    facts.deployments[1].failed_at = NOW - 10;
+    expect(&facts, STATE_ROLLED_BACK, ACTION_DEPLOY, NOW - 10 + MINUTE);
+    facts.deployments[1].failures = 2;
+    expect(&facts, STATE_ROLLED_BACK, ACTION_DEPLOY, NOW - 10 + 10 * MINUTE);
+    /* A new attempt that was broken off goes on at once, whatever failed before. */
+    facts.deployments[1].staged_at = NOW - 2;
+    expect(&facts, STATE_ROLLED_BACK, ACTION_DEPLOY, NOW - MINUTE);
+    /* An undo that was broken off likewise; one that failed waits the first back-off. */
+    facts.deployments[1].undo_begun_at = NOW - 1;
+    expect(&facts, STATE_ROLLED_BACK, ACTION_DEPLOY, NOW - MINUTE);
+    facts.deployments[1].failed_at = NOW;
+    expect(&facts, STATE_ROLLED_BACK, ACTION_DEPLOY, NOW + MINUTE);
+}
+END_TEST
+
+START_TEST(a_certificate_of_the_future_is_held)
+{
+    struct certificate_facts facts = healthy();
+
+    facts.deployments[0] = scheduled();
+    facts.deployments[0].scheduled_at = NOW + HOUR;
+    expect(&facts, STATE_DEPLOYING, ACTION_DEPLOY, NOW + HOUR);
+}
+END_TEST
+
+START_TEST(ladder_before_expiry)
+{
+    static const struct {
+        seconds_t left;
+        size_t told;
+        size_t stage;
+        seconds_t at_left;
+    } rows[] = {
+        {90 * DAY, 0, 0, 33 * DAY / 2}, /* nothing due: the first stage is next */
+        {16 * DAY, 0, 0, 33 * DAY / 2}, {16 * DAY, 1, 1, 33 * DAY / 4},
+        {2 * HOUR, 0, 2, DAY}, /* missed stages collapse into the newest */
+        {2 * HOUR, 2, 2, DAY},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct certificate_facts facts = healthy();
+
+        facts.open = just_started();
+        facts.open.requested_at = facts.open.handed_over_at = facts.open.reminded_at =
+            NOW + 80 * DAY;
+        facts.live_not_after = NOW + rows[i].left;
+        facts.live_not_before = facts.live_not_after - 100 * (utc_t)DAY;
+        facts.ladder_told = rows[i].told;
+        struct next next = policy_next(&facts, &policy, NOW);
+        ck_assert_msg(next.action == ACTION_TELL_EXPIRY, "row %zu: %s", i,
+                      action_text(next.action));
+        ck_assert_msg(next.stage == rows[i].stage, "row %zu: stage %zu", i, next.stage);
+        ck_assert_msg(next.at == facts.live_not_after - rows[i].at_left,
+                      "row %zu: %lld before the end", i,
+                      (long long)(facts.live_not_after - next.at));
+    }
+}
+END_TEST
+
+START_TEST(the_last_stage_is_expiry_itself)
+{
+    struct certificate_facts facts = healthy();
+
+    facts.ladder_told = 3;
+    facts.not_after = facts.live_not_after = NOW + 10;
+    facts.not_before = facts.live_not_before = NOW + 10 - 100 * (utc_t)DAY;
+    facts.open = just_started();
+    facts.open.requested_at = facts.open.handed_over_at = NOW;
+    expect(&facts, STATE_HANDED_OVER, ACTION_TELL_EXPIRED, NOW + 11);
+}
+END_TEST
+
+START_TEST(expired_is_told_daily_for_a_week_then_weekly)
+{
+    struct certificate_facts facts = healthy();
+
+    facts.not_after = facts.live_not_after = NOW - 1;
+    facts.open = just_started();
+    facts.open.requested_at = facts.open.handed_over_at = facts.open.reminded_at = NOW + 30 * DAY;
+    expect(&facts, STATE_EXPIRED, ACTION_TELL_EXPIRED, NOW);
+    facts.expired_told_at = NOW;
+    expect(&facts, STATE_EXPIRED, ACTION_TELL_EXPIRED, NOW + DAY);
+    facts.expired_told_at = NOW - 1 + 7 * DAY;
+    expect(&facts, STATE_EXPIRED, ACTION_TELL_EXPIRED, NOW - 1 + 14 * DAY);
+}
+END_TEST
+
+START_TEST(valid_to_the_last_second)
+{
+    struct certificate_facts facts = healthy();
+
+    facts.not_after = facts.live_not_after = NOW;
+    ck_assert_int_ne(policy_state(&facts, &policy, NOW), STATE_EXPIRED);
+    ck_assert_int_eq(policy_state(&facts, &policy, NOW + 1), STATE_EXPIRED);
+}
+END_TEST
+
+START_TEST(every_action_has_a_name_that_is_read_back)
+{
+    for (int i = ACTION_NONE; i <= ACTION_TELL_EXPIRED; i++) {
+        enum action action = ACTION_NONE;
+
+        ck_assert(action_parse(action_text((enum action)i), &action));
+        ck_assert_int_eq(action, i);
+        ck_assert_uint_gt(strlen(action_says(action)), 0);
+    }
+    enum action untouched = ACTION_START;
+    ck_assert(!action_parse("dance", &untouched));
+    ck_assert_int_eq(untouched, ACTION_START);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("policies/next");
+    TCase *tcase = tcase_create("next");
+
+    tcase_add_test(tcase, healthy_waits_for_its_lead_time);
+    tcase_add_test(tcase, without_a_certificate_the_first_request_is_due_at_once);
+    tcase_add_test(tcase, retired_needs_nothing);
+    tcase_add_test(tcase, issuing_ladder);
+    tcase_add_test(tcase, deploying_ladder);
+    tcase_add_test(tcase, a_certificate_of_the_future_is_held);
+    tcase_add_test(tcase, ladder_before_expiry);
+    tcase_add_test(tcase, the_last_stage_is_expiry_itself);
+    tcase_add_test(tcase, expired_is_told_daily_for_a_week_then_weekly);
+    tcase_add_test(tcase, valid_to_the_last_second);
+    tcase_add_test(tcase, every_action_has_a_name_that_is_read_back);
+    suite_add_tcase(suite, tcase);
+    return testing_run(suite);
+}

@@ -1,0 +1,113 @@
+#include "store/transaction.h"
+
+#include "store/statement.h"
+#include "tests/store/sample.h"
+
+static struct inventory *inventory;
+static struct error err;
+
+static void setup(void)
+{
+    inventory = sample_open();
+}
+
+static void teardown(void)
+{
+    inventory_close(inventory);
+}
+
+static bool has(const char *name)
+{
+    AUTO_BLOB struct blob value = {0};
+
+    return inventory_value_get(inventory, name, &value, NULL) == 0;
+}
+
+static void set(const char *name)
+{
+    ck_ok(inventory_value_set(inventory, name, span_text("x"), &err));
+}
+
+START_TEST(alone_it_is_a_transaction)
+{
+    struct atomic atomic = {0};
+
+    ck_ok(atomic_begin(inventory, &atomic, &err));
+    set("kept");
+    ck_ok(atomic_commit(&atomic, &err));
+    atomic_done(&atomic);
+    ck_ok(atomic_begin(inventory, &atomic, &err));
+    set("undone");
+    atomic_done(&atomic);
+    ck_assert(has("kept"));
+    ck_assert(!has("undone"));
+    ck_assert(!inventory->in_transaction);
+}
+END_TEST
+
+START_TEST(inside_it_is_a_part)
+{
+    struct atomic outer = {0}, inner = {0};
+
+    ck_ok(inventory_begin(inventory, &err));
+    set("before");
+    ck_ok(atomic_begin(inventory, &outer, &err));
+    set("outer");
+    ck_ok(atomic_begin(inventory, &inner, &err));
+    set("inner");
+    atomic_done(&inner);
+    ck_assert(!has("inner"));
+    ck_ok(atomic_commit(&outer, &err));
+    ck_ok(atomic_begin(inventory, &inner, &err));
+    set("undone");
+    atomic_done(&inner);
+    set("after");
+    ck_ok(inventory_commit(inventory, &err));
+    ck_assert(has("before") && has("outer") && has("after"));
+    ck_assert(!has("undone") && !has("inner"));
+}
+END_TEST
+
+START_TEST(rollback_takes_the_parts_along)
+{
+    struct atomic atomic = {0};
+
+    ck_ok(inventory_begin(inventory, &err));
+    ck_ok(atomic_begin(inventory, &atomic, &err));
+    set("part");
+    ck_ok(atomic_commit(&atomic, &err));
+    inventory_rollback(inventory);
+    ck_assert(!has("part"));
+}
+END_TEST
+
+START_TEST(lost_transaction_inside_a_part)
+{
+    struct atomic atomic = {0};
+
+    ck_ok(inventory_begin(inventory, &err));
+    ck_ok(atomic_begin(inventory, &atomic, &err));
+    set("part");
+    ck_assert_int_eq(sqlite3_exec(inventory->db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    ck_fails(atomic_commit(&atomic, &err), E_IO, "undone");
+    atomic_done(&atomic);
+    inventory_rollback(inventory);
+    ck_assert(!has("part"));
+    ck_ok(inventory_begin(inventory, &err));
+    ck_ok(inventory_commit(inventory, &err));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("store/transaction");
+    TCase *transaction = tcase_create("transaction");
+
+    tcase_add_checked_fixture(transaction, setup, teardown);
+    tcase_add_test(transaction, alone_it_is_a_transaction);
+    tcase_add_test(transaction, inside_it_is_a_part);
+    tcase_add_test(transaction, rollback_takes_the_parts_along);
+    tcase_add_test(transaction, lost_transaction_inside_a_part);
+    suite_add_tcase(suite, transaction);
+    return testing_run(suite);
+}
