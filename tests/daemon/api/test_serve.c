@@ -37,7 +37,8 @@ START_TEST(unknown_routes_and_methods)
                                           "/v1/certificates/",
                                           "/v1/certificates//request",
                                           "/v1/certificates/a/b/c",
-                                          "/v1/certificates/a/renewal"};
+                                          "/v1/certificates/a/renewal",
+                                          "/v1/certificates/a%00b"};
     for (size_t i = 0; i < COUNT_OF(unknown); i++) {
         AUTO_ANSWER struct answer answer = harness_ask(&harness, "GET", unknown[i], NULL);
         ck_refused(answer, 404, "E_NOT_FOUND", "no such route");
@@ -49,6 +50,21 @@ START_TEST(unknown_routes_and_methods)
     AUTO_ANSWER struct answer both = harness_ask(&harness, "DELETE", "/v1/certificates", NULL);
     ck_assert_int_eq(both.status, 405);
     ck_assert_msg(strstr(both.head, "Allow: GET, POST"), "%s", both.head);
+}
+END_TEST
+
+/* An encoded "/" belongs to the name, and "_" may be written as it likes. */
+START_TEST(encoded_names)
+{
+    harness_www(&harness);
+    AUTO_ANSWER struct answer slash =
+        harness_ask(&harness, "GET", "/v1/certificates/www%2Fhistory", NULL);
+    ck_refused(slash, 404, "E_NOT_FOUND", "www/history: there is no certificate");
+    AUTO_ANSWER struct answer letter = harness_ask(&harness, "GET", "/v1/certificates/%77ww", NULL);
+    ck_assert_int_eq(letter.status, 200);
+    AUTO_ANSWER struct answer after =
+        harness_ask(&harness, "GET", "/v1/certificates?after=ww%77", NULL);
+    ck_assert_uint_eq(json_array_size(at(after.json, "certificates")), 0);
 }
 END_TEST
 
@@ -282,6 +298,7 @@ static Suite *suite(void)
     tcase_set_timeout(tcase, TESTING_SLOW_SECONDS);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, unknown_routes_and_methods);
+    tcase_add_test(tcase, encoded_names);
     tcase_add_test(tcase, large_bodies_are_refused);
     tcase_add_loop_test(tcase, strangers_send_anything, 0, 10);
     tcase_add_test(tcase, one_connection_many_requests);
