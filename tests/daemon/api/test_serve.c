@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -248,6 +249,31 @@ START_TEST(one_user_cannot_take_all_connections)
 }
 END_TEST
 
+/* Without a descriptor to spare the loop must not spin, and must come back. */
+START_TEST(no_descriptors_left)
+{
+    struct rlimit before, none;
+    AUTO_FD int fd = harness_connect(&harness);
+    static const char request[] = "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n";
+
+    testing_expect_log("api-accept");
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = (rlim_t)fd + 1;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    api_turn(harness.api);
+    struct pollfd poll_fd = {.fd = api_fd(harness.api), .events = POLLIN};
+    ck_assert_int_eq(poll(&poll_fd, 1, 0), 0);
+    ck_assert_int_eq(api_timeout_ms(harness.api), 1000);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_int_eq(send(fd, request, sizeof request - 1, MSG_NOSIGNAL),
+                     (ssize_t)sizeof request - 1);
+    ck_assert(harness_turn_for(&harness, fd));
+    ck_assert_int_gt(recv(fd, (char[64]){0}, 64, 0), 0);
+    ck_assert_int_ne(api_timeout_ms(harness.api), 1000);
+}
+END_TEST
+
 START_TEST(context_can_be_exchanged)
 {
     struct api_context other = harness.context;
@@ -305,6 +331,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, rights_come_from_the_peer);
     tcase_add_test(tcase, strangers_learn_nothing);
     tcase_add_test(tcase, one_user_cannot_take_all_connections);
+    tcase_add_test(tcase, no_descriptors_left);
     tcase_add_test(tcase, context_can_be_exchanged);
     tcase_add_test(tcase, every_code_has_a_status);
     tcase_add_test(tcase, routes_are_documented);

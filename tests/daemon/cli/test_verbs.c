@@ -146,6 +146,41 @@ START_TEST(renew)
 }
 END_TEST
 
+/* Asked for, begun, made after a while: what a real daemon with a worker does. */
+START_TEST(request_waits_for_the_csr)
+{
+    struct server canned;
+    AUTO_FREE char *none = http_reply(
+        404, "{\"error\":{\"code\":\"E_NOT_FOUND\",\"message\":\"there is no open renewal\"}}");
+    AUTO_FREE char *begun =
+        http_reply(200, "{\"schema_version\":1,\"name\":\"www\",\"renewal\":2,\"existing\":false}");
+    AUTO_FREE char *early =
+        http_reply(409, "{\"error\":{\"code\":\"E_NOT_YET\",\"message\":\"being made\"}}");
+    AUTO_FREE char *made = http_reply(200, "{\"schema_version\":1,\"csr\":\"-----BEGIN\\nA\\n\","
+                                           "\"drop\":\"/srv/drop\"}");
+    const char *const replies[] = {none, begun, early, early, made};
+
+    server_start_canned(&canned, replies, COUNT_OF(replies));
+    AUTO_RAN struct ran ran = run(&canned, "request", "www");
+    server_stop(&canned);
+    ck_ran(ran, 0);
+    ck_assert_str_eq(ran.out, "-----BEGIN\nA\n");
+    ck_says(ran.err, "/srv/drop\n");
+
+    /* With --again nothing is looked up before. */
+    server_start_canned(&canned, replies + 1, COUNT_OF(replies) - 1);
+    AUTO_RAN struct ran again = run(&canned, "request", "--again", "www", "--json");
+    server_stop(&canned);
+    ck_ran(again, 0);
+    ck_says(again.out, "\"csr\"");
+    ck_assert_str_eq(again.err, "");
+
+    AUTO_RAN struct ran nobody = run(&server, "request", "wwx");
+    ck_ran(nobody, 5);
+    ck_says(nobody.err, "wwx");
+}
+END_TEST
+
 START_TEST(history)
 {
     AUTO_RAN struct ran begun = run(&server, "renew", "www");
@@ -292,6 +327,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, odd_names);
     tcase_add_test(tcase, add);
     tcase_add_test(tcase, renew);
+    tcase_add_test(tcase, request_waits_for_the_csr);
     tcase_add_test(tcase, history);
     tcase_add_test(tcase, usage);
     tcase_add_test(tcase, help_and_version);
