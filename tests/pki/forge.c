@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <check.h>
+
 #include <openssl/pkcs7.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
