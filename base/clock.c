@@ -15,6 +15,14 @@ utc_t clock_now(void)
     return now.tv_sec;
 }
 
+int64_t clock_monotonic_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 utc_t utc_add(utc_t at, seconds_t length)
 {
     utc_t sum;

@@ -18,6 +18,10 @@ enum { UTC_TEXT_MAX = 32, SECONDS_TEXT_MAX = 32 };
 /* The wall clock. */
 utc_t clock_now(void);
 
+/* Milliseconds of a clock that never jumps: for deadlines and for how long ago something was seen.
+ */
+int64_t clock_monotonic_ms(void);
+
 /* at + length without overflow: UTC_NEVER stays, and results saturate. */
 utc_t utc_add(utc_t at, seconds_t length);
 utc_t utc_min(utc_t a, utc_t b);

@@ -42,6 +42,10 @@ void log_context_push(struct log_context *context, const char *format, ...)
     vsnprintf(raw + 1, sizeof raw - 1, format, args);
     va_end(args);
     text_escape(raw, context->text, sizeof context->text);
+    /* What a caller said already is not said twice. */
+    for (const struct log_context *outer = current; outer; outer = outer->parent)
+        if (strcmp(outer->text, context->text) == 0)
+            context->text[0] = '\0';
     context->parent = current;
     current = context;
 }

@@ -41,17 +41,35 @@ void yaml_complain_key(struct yaml *yaml, const struct yaml_entry *entry, const 
     va_end(args);
 }
 
+/* Where the current event begins. libfyaml's mark of a quoted scalar or an alias lies behind the
+ * quote or "*". */
+static bool here(const struct source *source, int *ret_line, int *ret_column)
+{
+    struct fy_event *event = source->event;
+    const struct fy_mark *mark = event ? fy_event_start_mark(event) : NULL;
+
+    if (!mark)
+        return false;
+    bool scalar = event->type == FYET_SCALAR && event->scalar.value;
+    enum fy_scalar_style style = scalar ? fy_token_scalar_style(event->scalar.value) : FYSS_PLAIN;
+    bool behind =
+        style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED || event->type == FYET_ALIAS;
+    *ret_line = mark->line + 1;
+    *ret_column = mark->column + (behind && mark->column > 0 ? 0 : 1);
+    return true;
+}
+
 static void complain_here(struct source *source, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 static void complain_here(struct source *source, const char *format, ...)
 {
-    const struct fy_mark *mark = source->event ? fy_event_start_mark(source->event) : NULL;
+    int line = 1, column = 1;
     va_list args;
 
+    here(source, &line, &column);
     va_start(args, format);
-    yaml_complain_at(source->yaml, mark ? mark->line + 1 : 1, mark ? mark->column + 1 : 1, NULL,
-                     format, args);
+    yaml_complain_at(source->yaml, line, column, NULL, format, args);
     va_end(args);
 }
 
@@ -156,9 +174,10 @@ static void refuse_duplicate(struct yaml *yaml, const struct yaml_node *map)
 static void read_map(struct source *source, struct yaml_node *map, int depth)
 {
     while (advance(source) && source->event->type != FYET_MAPPING_END) {
-        const struct fy_mark *mark = fy_event_start_mark(source->event);
+        int line = map->line, column = map->column;
         char *key = NULL;
 
+        here(source, &line, &column);
         if (source->event->type == FYET_SCALAR) {
             refuse_extras(source);
             key = scalar_text(source);
@@ -171,8 +190,8 @@ static void read_map(struct source *source, struct yaml_node *map, int depth)
         }
         struct yaml_entry *entry = new_entry(map);
         entry->key = key;
-        entry->line = mark ? mark->line + 1 : map->line;
-        entry->column = mark ? mark->column + 1 : map->column;
+        entry->line = line;
+        entry->column = column;
         if (advance(source))
             entry->value = read_value(source, key, depth + 1);
         if (!entry->value) {
@@ -191,12 +210,10 @@ static void read_map(struct source *source, struct yaml_node *map, int depth)
 /* The value that begins with the current event; NULL when reading cannot go on. */
 static struct yaml_node *read_value(struct source *source, const char *key, int depth)
 {
-    const struct fy_mark *mark = fy_event_start_mark(source->event);
     enum fy_event_type type = source->event->type;
     struct yaml_node *node = new_node(source->yaml, YAML_NOTHING, key);
 
-    node->line = mark ? mark->line + 1 : 0;
-    node->column = mark ? mark->column + 1 : 0;
+    here(source, &node->line, &node->column); /* line 0: nothing stands there */
     refuse_extras(source);
     if (depth > DEPTH_MAX) {
         complain_here(source, "wanted at most %d levels", DEPTH_MAX);

@@ -31,8 +31,8 @@ struct lane {
     struct life life;
     struct drop *drop;   /* of the intake lane */
     seconds_t drop_scan; /* of the intake lane */
-    void (*idle)(
-        void *self); /* called on the loop's thread when work was done and the lane rests */
+    /* Called on the loop's thread when the lane came to rest. */
+    void (*rest)(void *self, bool did_something);
     void *self;
     /* private */
     uv_work_t work;

@@ -20,7 +20,7 @@ struct smtp_settings {
     char *user;          /* NULL: no AUTH */
     char *password_file; /* read at use; trailing newline removed */
     char *from;          /* envelope sender and From: */
-    int timeout;         /* seconds for the whole transaction */
+    int timeout;         /* seconds for the whole transaction; 0: 60 */
 };
 void smtp_settings_done(struct smtp_settings *settings);
 
@@ -28,7 +28,10 @@ void smtp_settings_done(struct smtp_settings *settings);
  * Sends a complete message (headers and body, CRLF). Returns 0 when the server took it; E_NETWORK
  * or E_TIMEOUT to try again; E_REFUSED when it was refused for good (5xx to the recipient or the
  * message); E_CONFIG for credentials or a certificate that will not do; E_INPUT for an address we
- * refuse. err tells what the server said, escaped.
+ * refuse or a message with a bare CR or LF. err tells what the server said, escaped. With
+ * SMTP_TLS_OPPORTUNISTIC the server's certificate is checked only when there is something to
+ * protect or to check it with: a user or a ca_file (RFC 7435; whoever can forge it can as well
+ * strip STARTTLS). Blocks for up to `timeout`; any thread.
  */
 int smtp_send(const struct smtp_settings *settings, const char *recipient, struct span message,
               struct error *err);

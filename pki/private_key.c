@@ -146,6 +146,13 @@ static int read_pem(struct span text, EVP_PKEY **ret, struct error *err)
     return rc;
 }
 
+/* 0x30 is a SEQUENCE, and the digit 0 that prose may begin with: its length tells them apart. */
+static bool is_der(struct span key)
+{
+    return key.len >= 2 && key.data[0] == 0x30 &&
+           (key.data[1] < 0x80 ? key.data[1] + 2U == key.len : true);
+}
+
 int private_key_read(struct span key, EVP_PKEY **ret, struct error *err)
 {
     static const char bom[] = "\xEF\xBB\xBF";
@@ -156,9 +163,7 @@ int private_key_read(struct span key, EVP_PKEY **ret, struct error *err)
                          KEY_INPUT_MAX, key.len);
     if (key.len >= 3 && memcmp(key.data, bom, 3) == 0)
         key = span_of(key.data + 3, key.len - 3);
-    /* 0x30 is an ASN.1 SEQUENCE and the digit 0: prose that begins so falls through to PEM. */
-    bool der = key.len > 1 && key.data[0] == 0x30 && (key.data[1] & 0x80) != 0;
-    int rc = der ? read_der(key, &found, err) : read_pem(key, &found, err);
+    int rc = is_der(key) ? read_der(key, &found, err) : read_pem(key, &found, err);
     if (rc < 0)
         return rc;
     if (EVP_PKEY_is_a(found, "RSA") && EVP_PKEY_get_bits(found) > RSA_BITS_MAX)
@@ -212,8 +217,7 @@ int private_key_prove(EVP_PKEY *key, EVP_PKEY *public_key, struct error *err)
     size_t len = sizeof signature;
     const EVP_MD *digest = private_key_digest(key);
 
-    if (EVP_PKEY_eq(key, public_key) != 1 || !sign || !verify ||
-        EVP_DigestSignInit(sign, NULL, digest, NULL, key) != 1 ||
+    if (!sign || !verify || EVP_DigestSignInit(sign, NULL, digest, NULL, key) != 1 ||
         EVP_DigestSign(sign, signature, &len, text, sizeof text) != 1 ||
         EVP_DigestVerifyInit(verify, NULL, digest, NULL, public_key) != 1 ||
         EVP_DigestVerify(verify, signature, len, text, sizeof text) != 1) {

@@ -101,74 +101,87 @@ static const char *near_parameter(struct service_draft *draft, const char *name,
     return found;
 }
 
+/* One text to be filled in for a draft. */
+struct filling {
+    struct service_draft *draft;
+    const char *text;
+    const char *place; /* for complaints */
+    struct late *late;
+};
+
 /* Adds the value of the parameter that begins behind "{"; returns what follows its "}". */
-static const char *add_parameter(struct service_draft *draft, const struct template *template,
-                                 const char *name, struct buf *out, struct late *late)
+static const char *add_parameter(const struct filling *filling, const char *name, struct buf *out)
 {
     size_t len = strcspn(name, "{}");
 
     if (name[len] != '}') {
-        late_complain(late, template->place,
+        late_complain(filling->late, filling->place,
                       "wanted \"}\" behind \"{\", got \"%s\" (a brace itself is \"{{\")",
-                      template->text);
+                      filling->text);
         return name + strlen(name);
     }
-    struct parameter *found = find_parameter(draft, name, len);
+    struct parameter *found = find_parameter(filling->draft, name, len);
     if (found) {
         found->used = true;
         buf_add_text(out, found->value);
     } else {
         AUTO_FREE char *copy = mem_printf("%.*s", (int)len, name);
-        const char *near = near_parameter(draft, copy, false);
+        const char *near = near_parameter(filling->draft, copy, false);
 
-        late_complain(late, template->place, "wanted a known parameter, got {%s}%s%s", copy,
-                      near ? ": did you mean " : "", near ? near : "");
+        late_complain(filling->late, filling->place, "wanted a known parameter, got {%s}%s%s%s",
+                      copy, near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
     }
     return name + len + 1;
 }
 
 /* The text with its parameters filled in. Owned by the caller. */
-static char *fill(struct service_draft *draft, const struct template *template, struct late *late)
+static char *fill(const struct filling *filling)
 {
     AUTO_BUF struct buf out;
 
     buf_init(&out, WORD_MAX);
-    for (const char *at = template->text; *at;) {
+    for (const char *at = filling->text; *at;) {
         if ((at[0] == '{' || at[0] == '}') && at[1] == at[0]) {
             buf_add(&out, at, 1);
             at += 2;
         } else if (at[0] == '{') {
-            at = add_parameter(draft, template, at + 1, &out, late);
+            at = add_parameter(filling, at + 1, &out);
         } else {
             if (at[0] == '}')
-                late_complain(late, template->place,
+                late_complain(filling->late, filling->place,
                               "wanted \"{\" before \"}\", got \"%s\" (a brace itself is \"}}\")",
-                              template->text);
+                              filling->text);
             buf_add(&out, at++, 1);
         }
     }
     if (out.full)
-        late_complain(late, template->place, "wanted at most %d characters", WORD_MAX);
+        late_complain(filling->late, filling->place, "wanted at most %d characters", WORD_MAX);
     return mem_strdup(buf_text(&out));
 }
 
-/* As fill, for a word that must be an absolute path. */
-static char *fill_path(struct service_draft *draft, const struct template *template,
-                       struct late *late)
+/* Fills in what `from` (the draft or a base of it) says; as an absolute path when path. */
+static char *fill_for(struct service_draft *draft, const struct service_draft *from,
+                      const struct template *template, bool path, struct late *late)
 {
     size_t before = late->count;
-    char *text = fill(draft, template, late);
+    /* A shipped file is not where an administrator can mend it. */
+    AUTO_FREE char *place =
+        from->heir.shipped && !draft->heir.shipped
+            ? mem_printf("%s%s", draft->heir.place, strrchr(template->place, ':'))
+            : mem_strdup(template->place);
+    const struct filling filling = {draft, template->text, place, late};
+    char *text = fill(&filling);
 
-    if (late->count == before && !text_is_absolute(text))
-        late_complain(late, template->place, "wanted an absolute path, got \"%s\"", text);
+    if (path && late->count == before && !text_is_absolute(text))
+        late_complain(late, place, "wanted an absolute path, got \"%s\"", text);
     return text;
 }
 
-static void fill_argv(struct service_draft *draft, const struct template argv[], size_t count,
-                      char *ret[], struct late *late)
+static void fill_argv(struct service_draft *draft, const struct service_draft *from,
+                      const struct template argv[], size_t count, char *ret[], struct late *late)
 {
     for (size_t i = 0; i < count; i++)
-        ret[i] = i == 0 ? fill_path(draft, &argv[i], late) : fill(draft, &argv[i], late);
+        ret[i] = fill_for(draft, from, &argv[i], i == 0, late);
 }
 
 /* Each property of a part is that of the nearest draft that sets it. */
@@ -207,14 +220,14 @@ static void build(struct service_draft *draft, struct late *late)
     for (from = draft; from && !from->has_test;)
         from = base_of(from);
     if (from)
-        fill_argv(draft, from->test, from->test_count, service->test, late);
+        fill_argv(draft, from, from->test, from->test_count, service->test, late);
     for (from = draft; from && !from->has_reload;)
         from = base_of(from);
     if (from) {
-        fill_argv(draft, from->reload, from->reload_count, service->reload, late);
+        fill_argv(draft, from, from->reload, from->reload_count, service->reload, late);
         service->reload_signal = from->reload_signal;
         if (from->pid_file.text)
-            service->pid_file = fill_path(draft, &from->pid_file, late);
+            service->pid_file = fill_for(draft, from, &from->pid_file, true, late);
     }
     for (from = draft; from && from->deadline == 0;)
         from = base_of(from);
@@ -230,8 +243,8 @@ static void refuse_unused(struct service_draft *draft, struct late *late)
         if (parameter->used)
             continue;
         const char *near = near_parameter(draft, parameter->name, true);
-        late_complain(late, parameter->place, "wanted a parameter that is used%s%s",
-                      near ? ": did you mean " : "", near ? near : "");
+        late_complain(late, parameter->place, "wanted a parameter that is used%s%s%s",
+                      near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
     }
 }
 

@@ -4,9 +4,14 @@
  * then does nothing or the same again.
  *
  * Names beside the live file /etc/nginx/www.crt (dot files, same folder, same owner and mode
- * rules): .www.crt.unlapsed-staged    the new content, complete .www.crt.unlapsed-previous  what
- * was live before, complete; absent when there was nothing .www.crt.unlapsed-absent    an empty
- * marker: there was no live file before
+ * rules):
+ * - .www.crt.unlapsed-staged: the new content, complete
+ * - .www.crt.unlapsed-previous: what was live before, complete; none when there was nothing
+ * - .www.crt.unlapsed-absent: an empty marker: there was no live file before
+ * - .www.crt.unlapsed-writing: what is becoming one of these; left by a crash, worthless
+ *
+ * What was kept belongs to one transaction, from deployer_stage to deployer_clean: another one
+ * that begins without the clean would go back to what was live before both.
  */
 #ifndef UL_DAEMON_BIND_DEPLOYER_H
 #define UL_DAEMON_BIND_DEPLOYER_H
@@ -50,9 +55,11 @@ int deployer_check(const struct deploy_order *order, const struct bundle *bundle
                    struct error *err);
 
 /*
- * Keeps the live files as "previous" (unless a kept one exists: a repeated call must not overwrite
- * it with what is already new) and writes the staged ones. *ret_previous is the hash of the leaf
- * that was live, all zero when none.
+ * Keeps the live files as "previous" (unless all of them are kept already: a repeated call must not
+ * overwrite them with what is new; when only some are, either keeping or cleaning was cut short,
+ * the live files are whole, and all are kept afresh) and writes the staged ones. *ret_previous is
+ * the hash of the leaf that was live, all zero when none. A live file that is no regular file is
+ * E_REFUSED, a symbolic link with the name of what it points to.
  */
 int deployer_stage(const struct deploy_order *order, const struct bundle *bundle,
                    uint8_t ret_previous[SHA256_LEN], struct error *err);

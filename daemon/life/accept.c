@@ -53,16 +53,17 @@ static int supersede(void *self, const struct renewal_row *row, struct error *er
 
 static int tell_accepted(struct life *life, const struct certificate_row *certificate,
                          const struct policy *policy, const struct renewal_row *renewal,
-                         const struct cert *leaf, const struct accept_walk *walk, struct error *err)
+                         const struct cert *leaf, const char *file, const struct accept_walk *walk,
+                         struct error *err)
 {
     AUTO_FIELDS struct fields fields = {0};
-    AUTO_CERT struct cert live = {0};
     char at[UTC_TEXT_MAX];
+    int rc = notice_begin(life, certificate, policy, &fields, err);
 
-    notice_begin(life, certificate, policy, &fields);
+    if (rc < 0)
+        return rc;
     notice_new_leaf(&fields, leaf);
-    if (life_live_leaf(life, certificate, &live, NULL) == 0)
-        notice_old_leaf(&fields, &live);
+    fields_set(&fields, "file", file);
     if (walk->targets == 0)
         fields_set(&fields, "next",
                    "Nothing is left to do: this certificate has no target to be installed on.");
@@ -118,7 +119,7 @@ static int accept_facts(struct life *life, struct renewal_row *renewal, const st
 }
 
 int renewal_accept(struct life *life, struct renewal_row *renewal, const struct cert *leaf,
-                   const struct chain *chain, struct error *err)
+                   const struct chain *chain, const char *file, struct error *err)
 {
     AUTO_CERTIFICATE struct certificate_row certificate = {0};
     char text[UTC_TEXT_MAX];
@@ -134,7 +135,7 @@ int renewal_accept(struct life *life, struct renewal_row *renewal, const struct 
     if (rc == 0)
         rc = drop_requests(life, certificate.id, now, err);
     if (rc == 0)
-        rc = tell_accepted(life, &certificate, policy, renewal, leaf, &walk, err);
+        rc = tell_accepted(life, &certificate, policy, renewal, leaf, file, &walk, err);
     if (rc == 0)
         rc = life_event(life, certificate.id, renewal->id, "accepted",
                         "serial %s from %s, valid until %s, chain of %zu to %s", leaf->serial,
@@ -197,7 +198,7 @@ static int complete_one(struct life *life, int64_t renewal_id, const char *file,
                    &chain, &why);
     if (rc < 0)
         return 0; /* still not complete: people hear of it when chain-wait is over */
-    rc = renewal_accept(life, &renewal, &leaf, &chain, err);
+    rc = renewal_accept(life, &renewal, &leaf, &chain, file, err);
     buf_printf(receipt, "This completed the certificate %s: it is accepted.\n", certificate.name);
     AUTO_FREE char *text = mem_printf("%s: completed with the chain from %s and accepted.",
                                       utc_format_plain(now, at), file);

@@ -204,7 +204,9 @@ static int finish(struct deployment *on, const char *report, const struct cert *
         rc = certificates_set_told(life->inventory, certificate->id, 0, UTC_NEVER, err);
     if (rc < 0)
         return rc;
-    notice_begin(life, certificate, on->hand->policy, &fields);
+    rc = notice_begin(life, certificate, on->hand->policy, &fields, err);
+    if (rc < 0)
+        return rc;
     notice_new_leaf(&fields, &leaf);
     if (old->serial[0] != '\0')
         notice_old_leaf(&fields, old);
@@ -214,10 +216,22 @@ static int finish(struct deployment *on, const char *report, const struct cert *
                         "deployed", &fields, err);
 }
 
+/* The report's lines as one, for the trail. */
+static char *one_line(const char *report)
+{
+    AUTO_BUF struct buf line;
+
+    buf_init(&line, BUF_MAX_RECEIPT);
+    for (; *report != '\0'; report += strcspn(report, "\n"), report += *report == '\n')
+        buf_printf(&line, "%s%.*s", line.len > 0 ? "; " : "", (int)strcspn(report, "\n"), report);
+    return mem_strdup(buf_text(&line));
+}
+
 static int record_verified(struct deployment *on, const char *report, struct error *err)
 {
     struct life *life = on->life;
     AUTO_CERT struct cert old = {0};
+    AUTO_FREE char *line = one_line(report);
 
     if (life_live_leaf(life, &on->hand->row, &old, NULL) < 0)
         old.serial[0] = '\0';
@@ -229,20 +243,34 @@ static int record_verified(struct deployment *on, const char *report, struct err
         rc = deployments_update(life->inventory, &on->row, err);
     if (rc == 0)
         rc = life_event(life, on->hand->row.id, on->renewal.id, "verified",
-                        "%s: fresh handshakes prove it: %s", on->target.service, report);
+                        "%s: fresh handshakes prove it: %s", on->target.service, line);
     if (rc == 0 && is_last_target(on))
         rc = finish(on, report, &old, err);
     return life_end_planned(life, on->hand->row.id, rc, err);
 }
 
-/* Files of a finished transaction only take up room: a failure is told and made good by the next
- * deployment. */
-static void clean(struct deployment *on)
+/* After a failed attempt the kept files only take up room: what cannot be removed now, the next
+ * attempt removes. */
+static void clean_after_failure(struct deployment *on)
 {
     struct error why = {0};
 
     if (on->life->world->clean(on->life->world->self, &on->order, &why) < 0)
         log_warn("not-cleaned", "%s", why.text);
+}
+
+/* The end of the road: nothing of the old pair stays beside the new one. */
+static int tidy(struct deployment *on, struct error *err)
+{
+    int rc = on->life->world->clean(on->life->world->self, &on->order, err);
+
+    if (rc < 0)
+        return rc;
+    on->row.cleaned_at = now_of(on);
+    rc = life_begin(on->life, err);
+    if (rc == 0)
+        rc = deployments_update(on->life->inventory, &on->row, err);
+    return life_end_planned(on->life, on->hand->row.id, rc, err);
 }
 
 static int queue_failure(struct deployment *on, struct error *err)
@@ -255,7 +283,9 @@ static int queue_failure(struct deployment *on, struct error *err)
 
     if (on->row.failures > 1 && wait < 86400)
         return 0;
-    notice_begin(life, &on->hand->row, on->hand->policy, &fields);
+    int rc = notice_begin(life, &on->hand->row, on->hand->policy, &fields, err);
+    if (rc < 0)
+        return rc;
     if (cert_parse(blob_span(&on->renewal.leaf), &leaf, NULL) == 0)
         notice_new_leaf(&fields, &leaf);
     fields_set(&fields, "target", on->target.service);
@@ -340,7 +370,7 @@ static int undo(struct deployment *on, struct error *err)
     prove_undone(on);
     rc = record_failure(on, "rolled-back", err);
     if (rc == 0)
-        clean(on);
+        clean_after_failure(on);
     return rc;
 }
 
@@ -353,7 +383,7 @@ static int fail(struct deployment *on, const struct error *why, struct error *er
         set_reason(on, text);
         int rc = record_failure(on, "rolled-back", err);
         if (rc == 0)
-            clean(on);
+            clean_after_failure(on);
         return rc;
     }
     set_reason(on, why->text);
@@ -379,9 +409,7 @@ static int forward(struct deployment *on, struct error *err)
         return fail(on, &why, err);
     if (rc == 0)
         rc = record_verified(on, buf_text(&report), err);
-    if (rc == 0)
-        clean(on);
-    return rc;
+    return rc == 0 ? tidy(on, err) : rc;
 }
 
 /*
@@ -430,6 +458,8 @@ int verb_deploy(struct life *life, struct hand *hand, const struct next *next, s
     if (rc < 0)
         return on.row.swap_begun_at == UTC_NEVER ? fail(&on, &why, err)
                                                  : error_set(err, rc, "%s", why.text);
+    if (on.row.verified_at != UTC_NEVER)
+        return tidy(&on, err);
     rc = settle_broken_off(&on, err);
     if (rc < 0)
         return rc;

@@ -5,44 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* One sentence: who has to do what so that the certificate does not lapse. */
-static void set_next_step(struct life *life, const struct hand *hand, struct fields *fields)
-{
-    enum state state = policy_state(&hand->facts, hand->policy, hand->now);
-
-    if (hand->facts.open.received_at != UTC_NEVER)
-        fields_printf(fields, "next",
-                      "The new certificate is here but its chain is not: put the authority's "
-                      "intermediate certificates into %s.",
-                      life->drop_shown);
-    else if (hand->facts.open.handed_over_at != UTC_NEVER)
-        fields_printf(fields, "next",
-                      "Order the certificate with the CSR in %s/%s.csr and put what the authority "
-                      "sends into %s.",
-                      life->requests, hand->row.name, life->drop_shown);
-    else if (state == STATE_ROLLED_BACK || state == STATE_DEPLOYING)
-        fields_printf(fields, "next",
-                      "The new certificate is here but could not be installed: \"unlapse explain "
-                      "%s\" on %s says why.",
-                      hand->row.name, life->host);
-    else
-        fields_printf(fields, "next", "The renewal has not begun: run \"unlapse renew %s\" on %s.",
-                      hand->row.name, life->host);
-}
-
-static void fill(struct life *life, const struct hand *hand, struct fields *fields)
-{
-    AUTO_CERT struct cert live = {0};
-    char left[SECONDS_TEXT_MAX];
-    seconds_t length = hand->facts.live_not_after - hand->now;
-
-    notice_begin(life, &hand->row, hand->policy, fields);
-    if (life_live_leaf(life, &hand->row, &live, NULL) == 0)
-        notice_new_leaf(fields, &live);
-    fields_set(fields, "left", seconds_format(length < 0 ? -length : length, left));
-    set_next_step(life, hand, fields);
-}
-
 int verb_tell_expiry(struct life *life, struct hand *hand, const struct next *next,
                      struct error *err)
 {
@@ -50,7 +12,8 @@ int verb_tell_expiry(struct life *life, struct hand *hand, const struct next *ne
     char stage[64];
     int rc = life_begin(life, err);
 
-    fill(life, hand, &fields);
+    if (rc == 0)
+        rc = notice_begin(life, &hand->row, hand->policy, &fields, err);
     snprintf(stage, sizeof stage, "expires-%" PRId64 "-%zu", hand->facts.live_not_after,
              next->stage);
     if (rc == 0)
@@ -72,10 +35,11 @@ int verb_tell_expired(struct life *life, struct hand *hand, const struct next *n
 {
     (void)next;
     AUTO_FIELDS struct fields fields = {0};
-    char stage[48];
+    char stage[48], since[SECONDS_TEXT_MAX];
     int rc = life_begin(life, err);
 
-    fill(life, hand, &fields);
+    if (rc == 0)
+        rc = notice_begin(life, &hand->row, hand->policy, &fields, err);
     snprintf(stage, sizeof stage, "expired-%" PRId64, hand->now);
     if (rc == 0)
         rc = notices_drop(life->inventory, hand->row.id, notice_kind_text(NOTICE_EXPIRES),
@@ -89,8 +53,9 @@ int verb_tell_expired(struct life *life, struct hand *hand, const struct next *n
     if (rc == 0)
         rc = notice_queue(life, &hand->row, hand->policy, 0, NOTICE_EXPIRED, stage, &fields, err);
     if (rc == 0)
-        rc = life_event(life, hand->row.id, 0, "expired",
-                        "has been expired for %s: people are told", fields_get(&fields, "left"));
+        rc =
+            life_event(life, hand->row.id, 0, "expired", "has been expired for %s: people are told",
+                       seconds_format(hand->now - hand->facts.live_not_after, since));
     return life_end_planned(life, hand->row.id, rc, err);
 }
 
@@ -111,10 +76,11 @@ int verb_tell_chain(struct life *life, struct hand *hand, const struct next *nex
         return rc;
     /* Asked once more only for the sentence that says which certificate is missing. */
     chain_for(life, hand->policy, &leaf, blob_span(&renewal.leaf), hand->now, &chain, &why);
-    notice_begin(life, &hand->row, hand->policy, &fields);
+    rc = notice_begin(life, &hand->row, hand->policy, &fields, err);
+    if (rc < 0)
+        return rc;
     notice_new_leaf(&fields, &leaf);
     fields_set(&fields, "missing", why.code ? why.text : leaf.issuer);
-    set_next_step(life, hand, &fields);
     renewal.chain_told_at = hand->now;
     rc = life_begin(life, err);
     if (rc == 0)

@@ -37,16 +37,24 @@ int life_plan(struct life *life, int64_t certificate_id, struct error *err);
 int life_event(struct life *life, int64_t certificate_id, int64_t renewal_id, const char *kind,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Fields that every notice has (notify/README.md), with "-" for what the caller does not set
- * afterwards. */
-void notice_begin(const struct life *life, const struct certificate_row *certificate,
-                  const struct policy *policy, struct fields *ret);
-void notice_new_leaf(struct fields *fields, const struct cert *leaf);
+/*
+ * Every field of a notice (notify/README.md): of the certificate, what is in service now (the
+ * old_... fields), the open request, what is missing and what comes next; "-" where there is
+ * nothing to say. The verb sets what it knows better.
+ */
+int notice_begin(struct life *life, const struct certificate_row *certificate,
+                 const struct policy *policy, struct fields *ret, struct error *err);
+/* The fields of the new certificate, and of the one it takes over from. */
 void notice_old_leaf(struct fields *fields, const struct cert *leaf);
+void notice_new_leaf(struct fields *fields, const struct cert *leaf);
 /* Puts one row for each recipient into the outbox. Part of the open transaction. */
 int notice_queue(struct life *life, const struct certificate_row *certificate,
                  const struct policy *policy, int64_t renewal_id, enum notice_kind kind,
                  const char *stage, struct fields *fields, struct error *err);
+/* A file that is for no certificate of ours, told once per content to those who hear of everything.
+ */
+int notice_queue_unusable(struct life *life, const char *file, const char *hash,
+                          const char *receipt, struct error *err);
 /* What the last accepted and installed leaf says; E_NOT_FOUND when there is none. */
 int life_live_leaf(struct life *life, const struct certificate_row *certificate, struct cert *ret,
                    struct error *err);
@@ -91,7 +99,7 @@ int leaf_take(struct life *life, struct span der, const struct cert *leaf, const
 /* The chain is built: accepts a renewal's leaf, supersedes older requests, schedules deployments,
  * tells people. Part of the open transaction. */
 int renewal_accept(struct life *life, struct renewal_row *renewal, const struct cert *leaf,
-                   const struct chain *chain, struct error *err);
+                   const struct chain *chain, const char *file, struct error *err);
 
 /* Looks again at every renewal that waits for its chain; appends a line for each completed one.
  * Part of the open transaction. */

@@ -111,13 +111,15 @@ static int refuse(const struct judgement *on, const char *reasons, struct leaf_o
         if (rc < 0)
             return rc;
     }
-    notice_begin(life, on->certificate, on->policy, &fields);
+    int rc = notice_begin(life, on->certificate, on->policy, &fields, err);
+    if (rc < 0)
+        return rc;
     notice_new_leaf(&fields, on->leaf);
     fields_set(&fields, "file", on->file);
     fields_set(&fields, "reason", reasons);
     snprintf(stage, sizeof stage, "rejected-%s", text_hex(on->leaf->sha256, SHA256_LEN, hex));
-    int rc = notice_queue(life, on->certificate, on->policy, on->renewal->id, NOTICE_REJECTED,
-                          stage, &fields, err);
+    rc = notice_queue(life, on->certificate, on->policy, on->renewal->id, NOTICE_REJECTED, stage,
+                      &fields, err);
     if (rc == 0)
         rc = life_event(life, on->certificate->id, on->renewal->id, "rejected", "%s: %s", on->file,
                         reasons);
@@ -200,7 +202,7 @@ static int judge(const struct judgement *on, struct leaf_outcome *ret, struct er
     buf_printf(&ret->text, "   Accepted for the certificate %s.\n%s", on->certificate->name,
                buf_text(&reasons));
     rc = keep_leaf(on, ret, err);
-    return rc < 0 ? rc : renewal_accept(life, on->renewal, on->leaf, &chain, err);
+    return rc < 0 ? rc : renewal_accept(life, on->renewal, on->leaf, &chain, on->file, err);
 }
 
 static int already_known(struct life *life, const struct match *match, struct leaf_outcome *ret,

@@ -56,7 +56,7 @@ static int record_failure(struct life *life, struct hand *hand, struct renewal_r
                           const struct error *why, struct error *err)
 {
     AUTO_FIELDS struct fields fields = {0};
-    char stage[48];
+    char stage[48], at[UTC_TEXT_MAX];
     int rc = life_begin(life, err);
 
     renewal->failed_at = hand->now;
@@ -69,13 +69,17 @@ static int record_failure(struct life *life, struct hand *hand, struct renewal_r
         rc = life_event(life, hand->row.id, renewal->id, "failed", "%s", why->text);
     if (rc == 0 &&
         (renewal->failures == 1 || policy_retry(hand->policy, renewal->failures) >= 86400)) {
-        notice_begin(life, &hand->row, hand->policy, &fields);
+        rc = notice_begin(life, &hand->row, hand->policy, &fields, err);
         fields_set(&fields, "reason", why->text);
         fields_printf(&fields, "attempts", "%d", renewal->failures);
+        fields_set(&fields, "retry_at",
+                   utc_format_plain(
+                       utc_add(hand->now, policy_retry(hand->policy, renewal->failures)), at));
         snprintf(stage, sizeof stage, "failed-%d", renewal->failures);
+    }
+    if (rc == 0 && fields.count > 0)
         rc = notice_queue(life, &hand->row, hand->policy, renewal->id, NOTICE_FAILED, stage,
                           &fields, err);
-    }
     return life_end_planned(life, hand->row.id, rc, err);
 }
 
@@ -118,19 +122,14 @@ int verb_request(struct life *life, struct hand *hand, const struct next *next, 
 /* The notice that asks a person to send the CSR to the authority: at first, and again as a
  * reminder. */
 static int queue_csr_notice(struct life *life, struct hand *hand, const struct renewal_row *renewal,
-                            struct span pem, enum notice_kind kind, const char *stage,
-                            struct error *err)
+                            enum notice_kind kind, const char *stage, struct error *err)
 {
     AUTO_FIELDS struct fields fields = {0};
-    AUTO_CERT struct cert live = {0};
+    int rc = notice_begin(life, &hand->row, hand->policy, &fields, err);
 
-    notice_begin(life, &hand->row, hand->policy, &fields);
-    fields_set(&fields, "reason", renewal->reason);
-    fields_set(&fields, "key_type", key_type_text(hand->policy->key_type));
-    fields_printf(&fields, "csr", "%.*s", (int)pem.len, (const char *)pem.data);
-    if (life_live_leaf(life, &hand->row, &live, NULL) == 0)
-        notice_old_leaf(&fields, &live);
-    return notice_queue(life, &hand->row, hand->policy, renewal->id, kind, stage, &fields, err);
+    return rc < 0 ? rc
+                  : notice_queue(life, &hand->row, hand->policy, renewal->id, kind, stage, &fields,
+                                 err);
 }
 
 int verb_hand_over(struct life *life, struct hand *hand, const struct next *next, struct error *err)
@@ -157,8 +156,7 @@ int verb_hand_over(struct life *life, struct hand *hand, const struct next *next
     if (rc == 0)
         rc = renewals_update(life->inventory, &renewal, err);
     if (rc == 0)
-        rc = queue_csr_notice(life, hand, &renewal, span_of(pem.data, pem.len), NOTICE_CSR_READY,
-                              "csr-ready", err);
+        rc = queue_csr_notice(life, hand, &renewal, NOTICE_CSR_READY, "csr-ready", err);
     if (rc == 0)
         rc = life_event(
             life, hand->row.id, renewal.id, "handed-over",
@@ -171,22 +169,18 @@ int verb_remind(struct life *life, struct hand *hand, const struct next *next, s
 {
     (void)next;
     AUTO_RENEWAL struct renewal_row renewal = {0};
-    AUTO_BUF struct buf pem;
     char stage[48];
     int rc = renewals_get(life->inventory, hand->facts.open.id, &renewal, err);
 
-    buf_init(&pem, BUF_MAX_PEM);
     if (rc < 0)
         return rc;
-    pem_write(&pem, "CERTIFICATE REQUEST", blob_span(&renewal.csr));
     renewal.reminded_at = hand->now;
     snprintf(stage, sizeof stage, "reminder-%" PRId64, hand->now);
     rc = life_begin(life, err);
     if (rc == 0)
         rc = renewals_update(life->inventory, &renewal, err);
     if (rc == 0)
-        rc = queue_csr_notice(life, hand, &renewal, span_of(pem.data, pem.len), NOTICE_REMINDER,
-                              stage, err);
+        rc = queue_csr_notice(life, hand, &renewal, NOTICE_REMINDER, stage, err);
     if (rc == 0)
         rc = life_event(life, hand->row.id, renewal.id, "reminded",
                         "no certificate has come for the CSR yet");

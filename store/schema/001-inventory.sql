@@ -149,6 +149,7 @@ CREATE TABLE deployments (
     swapped_at      INTEGER,
     reloaded_at     INTEGER,
     verified_at     INTEGER,
+    cleaned_at      INTEGER,
     undo_begun_at   INTEGER,
     failed_at       INTEGER,
     failures        INTEGER NOT NULL DEFAULT 0,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/pki/forge.h"
 #include "tests/testing.h"
 
 static struct error err;
@@ -224,32 +225,31 @@ END_TEST
 
 static const struct {
     enum name_type type;
-    const char *raw;
-    size_t len;
+    struct span raw;
     const char *joined; /* NULL: refused */
 } found[] = {
-    {NAME_DNS, "My_Host.Example", 15, "dns:my_host.example"},
-    {NAME_DNS, "w*.Example.com", 14, "dns:w*.example.com"},
-    {NAME_DNS, "a.example.", 10, "dns:a.example."},
-    {NAME_DNS, "a\x1b[2J\r\n \\\xff", 10, "dns:a\\x1b[2j\\x0d\\x0a\\x20\\x5c\\xff"},
-    {NAME_DNS, "", 0, "dns:"},
-    {NAME_DNS, "a.example\0.evil", 15, NULL},
-    {NAME_EMAIL, "A@B\0", 4, NULL},
-    {NAME_URI, "\0", 1, NULL},
-    {NAME_EMAIL, "Root@Example", 12, "email:Root@example"},
-    {NAME_EMAIL, "Root", 4, "email:Root"},
-    {NAME_URI, "LDAP://Host/CN=X", 16, "uri:ldap://host/CN=X"},
-    {NAME_URI, "urn:X", 5, "uri:urn:X"},
-    {NAME_IP, "\xc0\x00\x02\x01", 4, "ip:192.0.2.1"},
-    {NAME_IP, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", 16, "ip:2001:db8::1"},
-    {NAME_IP, "\xc0\x00\x02\x01\xff\xff\xff\x00", 8, ""},
-    {NAME_IP, "", 0, ""},
+    {NAME_DNS, BYTES("My_Host.Example"), "dns:my_host.example"},
+    {NAME_DNS, BYTES("w*.Example.com"), "dns:w*.example.com"},
+    {NAME_DNS, BYTES("a.example."), "dns:a.example."},
+    {NAME_DNS, BYTES("a\x1b[2J\r\n \\\xff"), "dns:a\\x1b[2j\\x0d\\x0a\\x20\\x5c\\xff"},
+    {NAME_DNS, BYTES(""), "dns:"},
+    {NAME_DNS, BYTES("a.example\0.evil"), NULL},
+    {NAME_EMAIL, BYTES("A@B\0"), NULL},
+    {NAME_URI, BYTES("\0"), NULL},
+    {NAME_EMAIL, BYTES("Root@Example"), "email:Root@example"},
+    {NAME_EMAIL, BYTES("Root"), "email:Root"},
+    {NAME_URI, BYTES("LDAP://Host/CN=X"), "uri:ldap://host/CN=X"},
+    {NAME_URI, BYTES("urn:X"), "uri:urn:X"},
+    {NAME_IP, BYTES("\xc0\x00\x02\x01"), "ip:192.0.2.1"},
+    {NAME_IP, BYTES("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1"), "ip:2001:db8::1"},
+    {NAME_IP, BYTES("\xc0\x00\x02\x01\xff\xff\xff\x00"), ""},
+    {NAME_IP, BYTES(""), ""},
 };
 
 START_TEST(test_add_found)
 {
     AUTO_NAMES struct names names = {0};
-    bool ok = names_add_found(&names, found[_i].type, span_of(found[_i].raw, found[_i].len));
+    bool ok = names_add_found(&names, found[_i].type, found[_i].raw);
     AUTO_FREE char *joined = names_join(&names);
 
     ck_assert(ok == (found[_i].joined != NULL));

@@ -1,0 +1,165 @@
+#include "daemon/api/handler.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "store/notices.h"
+
+#include "daemon/api/json.h"
+#include "daemon/api/view.h"
+
+/* States are counted by looking at each certificate: past this many the reply says how far it got,
+ * and the loop is not kept waiting. */
+enum { COUNTED_MAX = 5000, PROBLEMS_MAX = 100, STATES = 16 };
+
+static const enum state all_states[] = {
+#define X(name, text, says) name,
+    STATE_TABLE(X)
+#undef X
+};
+
+struct tally {
+    const struct api_call *call;
+    int64_t states[STATES]; /* by enum state */
+    int64_t counted;
+    json_t *problems;
+};
+
+_Static_assert(COUNT_OF(all_states) <= STATES, "a tally for every state");
+
+static void add_problem(json_t *problems, const char *certificate, const char *text)
+{
+    if (json_array_size(problems) == PROBLEMS_MAX)
+        return;
+    json_t *item = json_object();
+    json_put_text(item, "certificate", certificate);
+    json_put_text(item, "text", text);
+    json_append(problems, item);
+}
+
+static int count(void *self, const struct certificate_row *row, struct error *err)
+{
+    struct tally *tally = self;
+    struct view view;
+    char problem[256];
+    int rc = view_init(tally->call, row, &view, err);
+
+    if (rc != 0)
+        return rc;
+    tally->states[view.state]++;
+    tally->counted++;
+    if (view_problem(&view, problem, sizeof problem))
+        add_problem(tally->problems, row->name, problem);
+    return 0;
+}
+
+static int put_counts(const struct api_call *call, json_t *reply, json_t *problems,
+                      struct error *err)
+{
+    struct inventory *inventory = call->context->life->inventory;
+    struct tally tally = {.call = call, .problems = problems};
+    int64_t total;
+    int rc = certificates_count(inventory, &total, err);
+
+    if (rc == 0)
+        rc = certificates_each(inventory, "", COUNTED_MAX, count, &tally, err);
+    if (rc != 0)
+        return rc;
+    json_t *states = json_object();
+    for (size_t i = 0; i < COUNT_OF(all_states); i++)
+        json_put_number(states, state_text(all_states[i]), tally.states[all_states[i]]);
+    json_put_number(reply, "certificates", total);
+    json_put_number(reply, "counted", tally.counted);
+    json_put(reply, "states", states);
+    return 0;
+}
+
+static int put_mail(const struct api_call *call, json_t *reply, json_t *problems, struct error *err)
+{
+    enum { STUCK = 3600 };
+    int64_t waiting;
+    utc_t oldest;
+    int rc = notices_waiting(call->context->life->inventory, &waiting, &oldest, err);
+
+    if (rc != 0)
+        return rc;
+    json_t *mail = json_object();
+    json_put_bool(mail, "enabled", call->context->config->mail.host != NULL);
+    json_put_number(mail, "waiting", waiting);
+    json_put_time(mail, "oldest", waiting > 0 ? oldest : UTC_NEVER);
+    json_put(reply, "mail", mail);
+    if (waiting > 0 && oldest < utc_add(call->now, -STUCK))
+        add_problem(problems, NULL, "mails have been waiting for more than an hour");
+    return 0;
+}
+
+/* The certificate whose next action comes first, and that action as the inventory has planned it.
+ */
+static int find_next(struct inventory *inventory, struct certificate_row *ret, struct error *err)
+{
+    int64_t id = 0;
+    utc_t best = UTC_NEVER;
+
+    for (int deploy = 0; deploy < 2; deploy++) {
+        int64_t one = 0;
+        utc_t at = UTC_NEVER;
+        /* Asked for the beginning of time nothing is due, and the answer is the first time at which
+         * something is; asked again for that time it names the certificate. */
+        int rc = certificates_next_due(inventory, deploy == 1, INT64_MIN, &one, &at, err);
+
+        if (rc == E_NOT_FOUND && at < best) {
+            rc = certificates_next_due(inventory, deploy == 1, at, &one, &(utc_t){0}, err);
+            if (rc == 0) {
+                id = one;
+                best = at;
+            }
+        }
+        if (rc != 0 && rc != E_NOT_FOUND)
+            return rc;
+    }
+    if (id == 0)
+        return E_NOT_FOUND;
+    return certificates_get(inventory, id, ret, err);
+}
+
+static int put_next(const struct api_call *call, json_t *reply, struct error *err)
+{
+    AUTO_CERTIFICATE struct certificate_row row = {0};
+    enum action action;
+    int rc = find_next(call->context->life->inventory, &row, err);
+
+    if (rc == E_NOT_FOUND) {
+        json_put(reply, "next", json_null());
+        return 0;
+    }
+    if (rc != 0)
+        return rc;
+    json_t *next = json_object();
+    json_put_text(next, "certificate", row.name);
+    json_put_text(next, "action", row.next_action);
+    bool known = row.next_action && action_parse(row.next_action, &action);
+    json_put_text(next, "says", known ? action_says(action) : NULL);
+    json_put_time(next, "at", row.next_at);
+    json_put(reply, "next", next);
+    return 0;
+}
+
+HANDLER(get_status)
+{
+    const struct api_context *context = call->context;
+    AUTO_JSON json_t *problems = json_array();
+
+    json_put_text(reply, "version", UNLAPSED_VERSION);
+    json_put_text(reply, "host", context->life->host);
+    json_put_number(reply, "pid", getpid());
+    json_put_text(reply, "config", context->config->file);
+    json_put_time(reply, "started_at", context->started_at);
+    json_put_time(reply, "now", call->now);
+    int rc = put_counts(call, reply, problems, err);
+    if (rc == 0)
+        rc = put_mail(call, reply, problems, err);
+    if (rc == 0)
+        rc = put_next(call, reply, err);
+    json_put(reply, "problems", json_incref(problems));
+    return rc;
+}

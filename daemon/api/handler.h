@@ -1,0 +1,39 @@
+/*
+ * What a handler gets and gives: one request whose caller is known and allowed, and the JSON object
+ * of its reply. One handler a file; route.c holds the table.
+ */
+#ifndef UL_DAEMON_API_HANDLER_H
+#define UL_DAEMON_API_HANDLER_H
+
+#include <jansson.h>
+
+#include "daemon/api/api.h"
+#include "daemon/api/caller.h"
+
+enum { API_SCHEMA_VERSION = 1 };
+
+struct api_call {
+    const struct api_context *context;
+    const struct caller *caller;
+    const char *name;   /* of the certificate in the path; NULL when the route has none */
+    const json_t *body; /* of a POST: an object; NULL for GET */
+    /* The text of "?key=" or NULL. Borrowed. */
+    const char *(*query)(const struct api_call *call, const char *key);
+    void *connection; /* for query */
+    utc_t now;
+};
+
+/* Fills reply (an object that has its schema_version already). A failure's reply is thrown away. */
+typedef int (*api_handler_fn)(const struct api_call *call, json_t *reply, struct error *err);
+
+#define HANDLER(name) int name(const struct api_call *call, json_t *reply, struct error *err)
+HANDLER(get_status);
+HANDLER(get_certificates);
+HANDLER(get_certificate);
+HANDLER(get_explain);
+HANDLER(get_history);
+HANDLER(get_request);
+HANDLER(post_certificate);
+HANDLER(post_renewal);
+
+#endif

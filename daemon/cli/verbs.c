@@ -1,0 +1,41 @@
+#include "daemon/cli/cli.h"
+
+#include <string.h>
+
+const struct verb cli_verbs[] = {
+    {"add", verb_add,
+     "NAME [--name [dns:|ip:|email:|uri:]VALUE]... [--policy POLICY] [--target TARGET]...",
+     "look after a certificate from now on",
+     "  --name VALUE    a name it is for; without one, those of the certificate that is installed\n"
+     "  --policy POLICY the rules it follows (default: default)\n"
+     "  --target SERVICE,PART=/PATH,...,endpoint=HOST:PORT[/SERVERNAME]\n"
+     "                  where it is installed and seen. PART: key, leaf, chain, fullchain, "
+     "combined.\n"
+     "                  An IPv6 address stands in brackets: endpoint=[2001:db8::1]:443\n"},
+    {"list", verb_list, "[--expiring TIME]", "all certificates",
+     "  --expiring TIME only those that end within 12h, 30d, 2w, ..., and those that have ended\n"},
+    {"show", verb_show, "NAME", "everything about one certificate", ""},
+    {"explain", verb_explain, "NAME",
+     "what is so, why, what happens next, when, by whom, and who was told", ""},
+    {"status", verb_status, "", "how the daemon does", ""},
+    {"renew", verb_renew, "NAME [--again]", "begin a renewal now",
+     "  --again         begin anew, with another key, when one is open already\n"},
+    {"request", verb_request, "NAME [--again]",
+     "print the certificate request (CSR), beginning a renewal when none is open",
+     "  --again         begin anew, with another key, when one is open already\n"},
+    {"history", verb_history, "[NAME] [--limit NUMBER]", "what happened, the newest last",
+     "  --limit NUMBER  at most so many lines (default: 100)\n"},
+    {"check-config", verb_check_config, "[FILE]",
+     "check a configuration and its policies and services; needs no daemon", ""},
+    {"version", verb_version, "", "the version of unlapse", ""},
+    {"help", verb_help, "[VERB]", "this help, or that of a verb", ""},
+    {0},
+};
+
+const struct verb *cli_verb_find(const char *name)
+{
+    for (const struct verb *verb = cli_verbs; verb->name; verb++)
+        if (strcmp(verb->name, name) == 0)
+            return verb;
+    return NULL;
+}

@@ -1,0 +1,181 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "daemon/drop/folder.h"
+
+#define RECEIPT_ENDING ".txt"
+#define RECEIPT_TEMPORARY ".unlapsed-receipt.tmp"
+
+enum {
+    NAMES_TRIED = 10000,
+    EXTENSION_MAX = 16, /* a longer tail is no extension and may be cut */
+};
+
+static const char *sub_name(bool accepted)
+{
+    return accepted ? "accepted" : "rejected";
+}
+
+int drop_open_sub(const struct drop *drop, bool accepted, int *ret_dir, struct error *err)
+{
+    const char *name = sub_name(accepted);
+
+    if (drop->dir < 0)
+        return error_set(err, E_NOT_FOUND, "drop folder %s: it is gone", drop->path);
+    if (mkdirat(drop->dir, name, 0755) < 0 && errno != EEXIST)
+        return error_set_errno(err, errno, "folder %s/%s: cannot make", drop->path, name);
+    int fd = openat(drop->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+        return error_set(err, E_REFUSED, "folder %s/%s: wanted a folder, got a link or a file",
+                         drop->path, name);
+    if (fd < 0)
+        return error_set_errno(err, errno, "folder %s/%s: cannot open", drop->path, name);
+    *ret_dir = fd;
+    return 0;
+}
+
+/*
+ * "www.pem", "www-2.pem", "www-3.pem"... The end of the stem gives way where the name with the
+ * receipt's ending would be longer than a name may be, at the start of a UTF-8 character.
+ */
+static void candidate(const char *name, int number, char ret[NAME_MAX + 1])
+{
+    char suffix[16] = "";
+    const char *dot = strrchr(name, '.');
+    size_t len = strlen(name);
+    size_t extension = dot && dot != name ? len - (size_t)(dot - name) : 0;
+
+    if (extension > EXTENSION_MAX)
+        extension = 0;
+    if (number > 1)
+        snprintf(suffix, sizeof suffix, "-%d", number);
+    size_t most = NAME_MAX - strlen(RECEIPT_ENDING) - extension - strlen(suffix);
+    size_t stem = len - extension;
+    if (stem > most) {
+        stem = most;
+        while (stem > 1 && ((unsigned char)name[stem] & 0xC0) == 0x80)
+            stem--;
+    }
+    snprintf(ret, NAME_MAX + 1, "%.*s%s%s", (int)stem, name, suffix, name + len - extension);
+}
+
+static void receipt_name(const char *filed, char ret[NAME_MAX + 1])
+{
+    snprintf(ret, NAME_MAX + 1, "%s" RECEIPT_ENDING, filed);
+}
+
+static bool is_taken(int dir, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+static bool is_what_was_read(int dir, const char *name, const struct drop_file *file)
+{
+    struct stat st;
+
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == file->device &&
+           st.st_ino == file->inode;
+}
+
+/* Renames, but never over something. */
+static int rename_beside(int from_dir, const char *from, int to_dir, const char *to)
+{
+    if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    /* Network file systems know no such rename; there the look beforehand has to do. */
+    if (is_taken(to_dir, to)) {
+        errno = EEXIST;
+        return -1;
+    }
+    return renameat(from_dir, from, to_dir, to);
+}
+
+/* Moves the file to the first name that is free together with its receipt's. */
+static int move(struct drop *drop, const struct drop_file *file, int sub, char ret[NAME_MAX + 1],
+                struct error *err)
+{
+    char receipt[NAME_MAX + 1];
+
+    for (int number = 1; number <= NAMES_TRIED; number++) {
+        candidate(file->name, number, ret);
+        receipt_name(ret, receipt);
+        if (is_taken(sub, receipt))
+            continue;
+        if (rename_beside(drop->dir, file->name, sub, ret) == 0)
+            break;
+        if (errno != EEXIST)
+            return error_set_errno(err, errno, "delivery %s: cannot be filed", file->name);
+        if (number == NAMES_TRIED)
+            return error_set(err, E_EXISTS, "delivery %s: wanted a free name, tried %d", file->name,
+                             number);
+    }
+    if (is_what_was_read(sub, ret, file))
+        return 0;
+    /* Somebody put another file under the name between the look and the rename: that one was not
+     * read, so it goes back to be looked at. */
+    rename_beside(sub, ret, drop->dir, file->name);
+    return error_set(err, E_NOT_FOUND, "delivery %s: it is no longer the file that was read",
+                     file->name);
+}
+
+int drop_file_away(struct drop *drop, const struct drop_file *file, bool accepted,
+                   const char *receipt, char **ret_name, struct error *err)
+{
+    AUTO_FD int sub = -1;
+    char filed[NAME_MAX + 1];
+    char beside[NAME_MAX + 1];
+    struct error ignored;
+    int rc = drop_open_sub(drop, accepted, &sub, err);
+
+    if (rc < 0)
+        return rc;
+    if (!is_what_was_read(drop->dir, file->name, file))
+        return error_set(err, E_NOT_FOUND,
+                         "delivery %s: it is gone, or no longer the file that "
+                         "was read",
+                         file->name);
+    /* The receipt is on the disk before anything moves: a full disk leaves the delivery where it
+     * is. The name is ours alone; what a crash left there is old. */
+    rc = file_remove_at(sub, RECEIPT_TEMPORARY, err);
+    if (rc == 0)
+        rc = file_create_at(sub, RECEIPT_TEMPORARY, span_text(receipt), FILE_PUBLIC, err);
+    if (rc == 0)
+        rc = move(drop, file, sub, filed, err);
+    if (rc < 0) {
+        file_remove_at(sub, RECEIPT_TEMPORARY, &ignored);
+        return rc;
+    }
+    receipt_name(filed, beside);
+    rc = file_rename_at(sub, RECEIPT_TEMPORARY, beside, err);
+    fsync(drop->dir);
+    if (rc < 0)
+        return error_wrap(err, rc, "delivery %s: receipt", file->name);
+    *ret_name = mem_strdup(filed);
+    return 0;
+}
+
+int drop_receipt(struct drop *drop, bool accepted, const char *filed_name, const char *receipt,
+                 struct error *err)
+{
+    AUTO_FD int sub = -1;
+    char beside[NAME_MAX + 1];
+
+    if (strchr(filed_name, '/') || strlen(filed_name) + strlen(RECEIPT_ENDING) > NAME_MAX)
+        return error_set(err, E_INPUT, "receipt %s: wanted the name of a filed delivery",
+                         filed_name);
+    int rc = drop_open_sub(drop, accepted, &sub, err);
+    if (rc < 0)
+        return rc;
+    receipt_name(filed_name, beside);
+    return file_replace_at(sub, beside, span_text(receipt), FILE_PUBLIC, err);
+}

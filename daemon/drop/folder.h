@@ -1,0 +1,20 @@
+/* The inside of struct drop, shared by the files of this folder alone. */
+#ifndef UL_DAEMON_DROP_FOLDER_H
+#define UL_DAEMON_DROP_FOLDER_H
+
+#include "daemon/drop/drop.h"
+#include "daemon/drop/settle.h"
+
+struct drop {
+    char *path;
+    int dir; /* -1 while the folder is gone */
+    uint64_t device, inode;
+    int inotify; /* -1: none; the same descriptor for the whole life of the struct */
+    int watch;   /* -1: none */
+    struct settle settle;
+};
+
+/* accepted/ or rejected/, made when it is missing. E_REFUSED when it is a link or no folder. */
+int drop_open_sub(const struct drop *drop, bool accepted, int *ret_dir, struct error *err);
+
+#endif

@@ -1,0 +1,22 @@
+"""Runs flow tests and prints TAP: run_tests((function, make_lab), ...). Each test gets a lab of its own."""
+import sys
+import traceback
+
+
+def run_tests(*tests):
+    """Every test is a function of one lab and fails by raising; its docstring is its promise. Arguments of the
+    program choose tests by name. Exits 1 when one failed."""
+    chosen = [(test, make) for test, make in tests if len(sys.argv) == 1 or test.__name__ in sys.argv[1:]]
+    failed = 0
+    print(f"1..{len(chosen)}", flush=True)
+    for number, (test, make) in enumerate(chosen, 1):
+        try:
+            with make() as lab:
+                test(lab)
+            print(f"ok {number} {test.__name__}", flush=True)
+        except Exception:  # pylint: disable=broad-except
+            failed += 1
+            print(f"not ok {number} {test.__name__}: {test.__doc__}", flush=True)
+            for line in traceback.format_exc().splitlines():
+                print(f"# {line}", flush=True)
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,3 @@
+"""x"""
+from tree import Tap
+Tap().end()
