@@ -186,6 +186,12 @@ START_TEST(test_envelope_refuses)
         ck_refused("\\x0a");
         *values[i] = kept;
     }
+    envelope.from = "a@example.com, evil@example.com";
+    ck_refused("mail address");
+    envelope.from = "unlapsed@web01.example";
+    envelope.recipient = "ops@example.com>, <evil@example.com";
+    ck_refused("mail address");
+    envelope.recipient = "ops@example.com";
     envelope.date = UTC_NEVER;
     ck_refused("Date");
 }
