@@ -191,29 +191,30 @@ static bool is_alnum(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Non-empty runs of alphanumerics and `others`, joined by single dots. */
-static bool is_dotted(const char *text, size_t len, const char *others)
+/* Runs of alphanumerics and `others` joined by single dots; `inner` stands only within a run. */
+static bool is_dotted(const char *text, size_t len, const char *others, char inner)
 {
-    if (len == 0 || text[0] == '.' || text[len - 1] == '.')
-        return false;
     for (size_t i = 0; i < len; i++) {
-        bool fine = text[i] == '.' ? text[i - 1] != '.'
-                                   : is_alnum(text[i]) || (text[i] && strchr(others, text[i]));
+        bool edge = i == 0 || i + 1 == len || text[i - 1] == '.' || text[i + 1] == '.';
+        bool fine = is_alnum(text[i]) || (text[i] && strchr(others, text[i]));
 
+        if (text[i] == '.' || text[i] == inner)
+            fine = !edge;
         if (!fine)
             return false;
     }
-    return true;
+    return len > 0;
 }
 
 bool text_is_mail_address(const char *text)
 {
     const char *at = strchr(text, '@');
 
-    if (!at || strlen(text) > 254)
+    /* RFC 5321 4.5.3.1: 64 for the local part; a path of 256 with its brackets. */
+    if (!at || at - text > 64 || strlen(text) > 254)
         return false;
-    return is_dotted(text, (size_t)(at - text), "!#$%&'*+-/=?^_`{|}~") &&
-           is_dotted(at + 1, strlen(at + 1), "-");
+    return is_dotted(text, (size_t)(at - text), "!#$%&'*+-/=?^_`{|}~", '.') &&
+           is_dotted(at + 1, strlen(at + 1), "", '-');
 }
 
 /* Digits at *text with at most nine of them, moved past; false when there is none. */

@@ -42,8 +42,8 @@ bool text_is_absolute(const char *path);
 
 /*
  * An address that is safe in a header and in an SMTP command: dot-atom "@" letters-digits-hyphen
- * domain (RFC 5321 4.1.2; no quoted local part, no address literal, ASCII), at most 254 bytes. So
- * no CR, LF, NUL, other control character, space, "<" or ">", and exactly one "@".
+ * domain (RFC 5321 4.1.2; no quoted local part, no address literal, ASCII), at most 64 and 254
+ * bytes. So no CR, LF, NUL, other control character, space, "<" or ">", and exactly one "@".
  */
 bool text_is_mail_address(const char *text);
 

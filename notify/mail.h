@@ -16,6 +16,7 @@
     X(NOTICE_REMINDER,      "reminder") \
     X(NOTICE_ACCEPTED,      "accepted") \
     X(NOTICE_REJECTED,      "rejected") \
+    X(NOTICE_UNUSABLE,      "unusable") \
     X(NOTICE_WAITING_CHAIN, "waiting-chain") \
     X(NOTICE_DEPLOYED,      "deployed") \
     X(NOTICE_ROLLED_BACK,   "rolled-back") \

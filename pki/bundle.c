@@ -63,8 +63,6 @@ int bundle_write(struct span key, struct span leaf, const struct blobs *chain, s
     struct bundle bundle = {0};
     int rc = 0;
 
-    if (!is_cert(leaf))
-        return error_set(err, E_FORMAT, "bundle: leaf: wanted one certificate in DER");
     for (size_t i = 0; i < chain->count; i++)
         if (!is_cert(blob_span(&chain->items[i])))
             return error_set(err, E_FORMAT,

@@ -7,7 +7,8 @@
 
 #include "pki/keeper.h"
 
-/* key is PKCS#8 in DER. E_FORMAT when leaf or chain hold something that is no certificate. */
+/* key is PKCS#8 in DER, leaf a certificate. E_FORMAT when the chain holds something that is none.
+ */
 int bundle_write(struct span key, struct span leaf, const struct blobs *chain, struct bundle *ret,
                  struct error *err);
 

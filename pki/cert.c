@@ -9,7 +9,7 @@
 #include <openssl/sha.h>
 
 #include "base/text.h"
-#include "pki/auto.h"
+#include "pki/crypto.h"
 
 enum { SERIAL_MAX = 20, KEY_BITS_MAX = 8192, PEM_LINE_BYTES = 48 };
 
@@ -30,18 +30,11 @@ void sha256_of(struct span data, uint8_t ret[SHA256_LEN])
 static int read_name(const X509_NAME *name, char text[CERT_DN_MAX], uint8_t hash[SHA256_LEN],
                      struct error *err)
 {
-    AUTO_OF(BIO) BIO *bio = BIO_new(BIO_s_mem());
     const uint8_t *der;
     size_t der_len;
-    char *printed;
 
-    /* Without ESC_MSB letters of any language stay readable; text_escape sees to the rest. */
-    if (!bio || !X509_NAME_get0_der(name, &der, &der_len) ||
-        X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) <
-            0 ||
-        BIO_write(bio, "", 1) != 1 || BIO_get_mem_data(bio, &printed) <= 0)
+    if (!X509_NAME_get0_der(name, &der, &der_len) || !crypto_print_name(name, text))
         return error_set(err, E_FORMAT, "certificate: a name in it cannot be read");
-    text_escape(printed, text, CERT_DN_MAX);
     sha256_of(span_of(der, der_len), hash);
     return 0;
 }

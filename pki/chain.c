@@ -242,8 +242,11 @@ static int explain(const struct dead_ends *ends, struct error *err)
                          "it under anchors.files of the policy",
                          ends->untrusted);
     if (ends->too_many)
-        return error_set(err, E_NO_CHAIN, "chain: gave up after %d authorities of the same names",
-                         EXAMINED_MAX);
+        return error_set(
+            err, E_NO_CHAIN,
+            "chain: gave up: wanted at most %d certificates of authorities to look at, "
+            "got more, most of the same names",
+            EXAMINED_MAX);
     if (ends->missing_depth > 0 && ends->strangers > 0)
         return error_set(err, E_NO_CHAIN,
                          "chain: wanted the certificate of \"%s\" whose key made the signature, "
@@ -295,25 +298,24 @@ static int run(struct search *search, struct chain *ret, struct error *err)
 int chain_build(struct span leaf, const struct chain_pool *pool, const struct anchors *anchors,
                 utc_t at, struct chain *ret, struct error *err)
 {
-    AUTO_CERT struct cert cert = {0};
-    struct link link = {0};
-    int rc = cert_parse(leaf, &cert, err);
+    struct link link;
+    char subject[CERT_DN_MAX];
+    int rc;
 
-    if (rc < 0)
-        return rc;
-    if (cert.self_signed)
-        return error_set(err, E_REFUSED,
-                         "chain: \"%s\": wanted a certificate signed by an authority, got one "
-                         "signed by its own key",
-                         cert.subject);
     if (!link_read(leaf, &link))
-        return error_set(err, E_FORMAT, "chain: \"%s\": cannot be read whole", cert.subject);
+        return error_set(err, E_FORMAT, "chain: leaf: wanted one certificate in DER");
     struct search search = {.pool = pool,
                             .anchors = anchors,
                             .at = at,
-                            .as_server = cert.usable_as_server,
+                            .as_server = link_is_server(&link),
                             .path = {.links = {&link}, .count = 1}};
-    rc = run(&search, ret, err);
+    if (X509_self_signed(link.x509, 1) == 1)
+        rc = error_set(err, E_REFUSED,
+                       "chain: \"%s\": wanted a certificate signed by an authority, got one "
+                       "signed by its own key",
+                       link_subject(&link, subject));
+    else
+        rc = run(&search, ret, err);
     link_done(&link);
     return rc;
 }

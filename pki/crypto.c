@@ -6,7 +6,7 @@
 
 #include <openssl/err.h>
 
-#include "pki/cert.h"
+#include "base/text.h"
 
 int crypto_error(struct error *err, int code, const char *format, ...)
 {
@@ -19,6 +19,20 @@ int crypto_error(struct error *err, int code, const char *format, ...)
     va_end(args);
     ERR_clear_error();
     return error_set(err, code, "%s%s%s", text, reason ? ": " : "", reason ? reason : "");
+}
+
+bool crypto_print_name(const X509_NAME *name, char ret[CERT_DN_MAX])
+{
+    /* Without ESC_MSB letters of any language stay readable; text_escape sees to the rest. */
+    const unsigned long flags = XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB;
+    AUTO_OF(BIO) BIO *bio = BIO_new(BIO_s_mem());
+    char *printed;
+
+    if (!bio || X509_NAME_print_ex(bio, name, 0, flags) < 0 || BIO_write(bio, "", 1) != 1 ||
+        BIO_get_mem_data(bio, &printed) <= 0)
+        return false;
+    text_escape(printed, ret, CERT_DN_MAX);
+    return true;
 }
 
 X509 *crypto_read_cert(struct span der)

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "pki/auto.h"
+#include "pki/cert.h"
 
 UL_AUTO_DEFINE(X509_STORE, X509_STORE_free)
 UL_AUTO_DEFINE(X509_STORE_CTX, X509_STORE_CTX_free)
@@ -22,6 +23,9 @@ UL_AUTO_DEFINE(EVP_MD_CTX, EVP_MD_CTX_free)
 /* As error_set with OpenSSL's last reason appended when it gave one; empties its error queue. */
 int crypto_error(struct error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));
+
+/* A name in the order and the escapes of RFC 2253, one printable line; false when it has none. */
+bool crypto_print_name(const X509_NAME *name, char ret[CERT_DN_MAX]);
 
 /* A whole certificate and nothing behind it, or NULL (and an empty error queue). */
 X509 *crypto_read_cert(struct span der);

@@ -144,8 +144,21 @@ static int set_names(X509_REQ *req, const struct names *names, struct error *err
     return done ? 0 : crypto_error(err, E_CRYPTO, "request: its names cannot be added");
 }
 
+/* Out of the request: encoding the key for it is most of the work, and is done already. */
+static int hash_key(X509_REQ *req, uint8_t ret[SHA256_LEN], struct error *err)
+{
+    uint8_t *spki = NULL;
+    int len = i2d_X509_PUBKEY(X509_REQ_get_X509_PUBKEY(req), &spki);
+
+    if (len <= 0)
+        return crypto_error(err, E_CRYPTO, "request: its public key cannot be encoded");
+    sha256_of(span_of(spki, (size_t)len), ret);
+    OPENSSL_free(spki);
+    return 0;
+}
+
 int csr_make(EVP_PKEY *key, const struct subject *subject, const struct names *names,
-             struct blob *ret, struct error *err)
+             struct blob *ret, uint8_t ret_spki[SHA256_LEN], struct error *err)
 {
     AUTO_OF(X509_REQ) X509_REQ *req = X509_REQ_new();
     uint8_t *der = NULL;
@@ -165,9 +178,11 @@ int csr_make(EVP_PKEY *key, const struct subject *subject, const struct names *n
     int len = i2d_X509_REQ(req, &der);
     if (len <= 0)
         return crypto_error(err, E_CRYPTO, "request: cannot be encoded");
-    *ret = blob_copy(span_of(der, (size_t)len));
+    rc = hash_key(req, ret_spki, err);
+    if (rc == 0)
+        *ret = blob_copy(span_of(der, (size_t)len));
     OPENSSL_free(der);
-    return 0;
+    return rc;
 }
 
 X509_REQ *csr_read(struct span der)

@@ -11,9 +11,9 @@
 #include "pki/crypto.h"
 #include "pki/keeper.h"
 
-/* E_INPUT tells which field was wrong. ret is DER. */
+/* E_INPUT tells which field was wrong. ret is DER; ret_spki the SHA-256 of the public key in it. */
 int csr_make(EVP_PKEY *key, const struct subject *subject, const struct names *names,
-             struct blob *ret, struct error *err);
+             struct blob *ret, uint8_t ret_spki[SHA256_LEN], struct error *err);
 
 /* A whole request in DER, or NULL. */
 X509_REQ *csr_read(struct span der);

@@ -63,16 +63,15 @@ void sealed_key_done(struct sealed_key *key)
 }
 
 static int seal(const struct keeper *keeper, int64_t renewal_id, const EVP_PKEY *key,
-                struct sealed_key *ret, struct error *err)
+                const uint8_t spki_sha256[SHA256_LEN], struct sealed_key *ret, struct error *err)
 {
     AUTO_SECRET struct blob der = {0};
     struct sealed_key out = {0};
     int rc = private_key_to_der(key, &der, err);
 
+    memcpy(out.spki_sha256, spki_sha256, SHA256_LEN);
     if (rc == 0)
-        rc = private_key_spki(key, out.spki_sha256, err);
-    if (rc == 0)
-        rc = seal_lock(keeper->key, renewal_id, out.spki_sha256, blob_span(&der), &out.sealed, err);
+        rc = seal_lock(keeper->key, renewal_id, spki_sha256, blob_span(&der), &out.sealed, err);
     if (rc == 0)
         *ret = out;
     return rc;
@@ -84,12 +83,13 @@ int keeper_make_request(struct keeper *keeper, int64_t renewal_id,
 {
     AUTO_OF(EVP_PKEY) EVP_PKEY *key = NULL;
     AUTO_BLOB struct blob csr = {0};
+    uint8_t spki[SHA256_LEN];
     int rc = private_key_make(request->key_type, &key, err);
 
     if (rc == 0)
-        rc = csr_make(key, &request->subject, request->names, &csr, err);
+        rc = csr_make(key, &request->subject, request->names, &csr, spki, err);
     if (rc == 0)
-        rc = seal(keeper, renewal_id, key, ret_key, err);
+        rc = seal(keeper, renewal_id, key, spki, ret_key, err);
     if (rc == 0)
         *ret_csr = blob_take(&csr);
     return rc;
@@ -99,6 +99,7 @@ int keeper_seal(struct keeper *keeper, int64_t renewal_id, struct span key, stru
                 struct error *err)
 {
     AUTO_OF(EVP_PKEY) EVP_PKEY *found = NULL;
+    uint8_t spki[SHA256_LEN];
     int rc = private_key_read(key, &found, err);
 
     if (rc < 0)
@@ -106,7 +107,8 @@ int keeper_seal(struct keeper *keeper, int64_t renewal_id, struct span key, stru
     if (private_key_prove(found, found, NULL) < 0)
         return error_set(err, E_FORMAT,
                          "private key: wanted one that can sign and whose public half is its own");
-    return seal(keeper, renewal_id, found, ret, err);
+    rc = private_key_spki(found, spki, err);
+    return rc < 0 ? rc : seal(keeper, renewal_id, found, spki, ret, err);
 }
 
 int keeper_reseal(struct keeper *keeper, int64_t from_id, const struct sealed_key *from,
@@ -121,25 +123,19 @@ int keeper_reseal(struct keeper *keeper, int64_t from_id, const struct sealed_ke
     return rc;
 }
 
-/* The key as OpenSSL has it and as PKCS#8; what is sealed is of our own making, so that anything
- * else in it is damage. */
+/* The key as PKCS#8 and as OpenSSL has it. The tag vouches that it is what was sealed. */
 static int unseal(const struct keeper *keeper, int64_t renewal_id, const struct sealed_key *key,
                   struct blob *ret_der, EVP_PKEY **ret, struct error *err)
 {
     AUTO_SECRET struct blob der = {0};
-    AUTO_OF(EVP_PKEY) EVP_PKEY *found = NULL;
-    uint8_t spki[SHA256_LEN];
     int rc =
         seal_unlock(keeper->key, renewal_id, key->spki_sha256, blob_span(&key->sealed), &der, err);
 
     if (rc < 0)
         return rc;
-    if (private_key_read(blob_span(&der), &found, NULL) < 0 ||
-        private_key_spki(found, spki, NULL) < 0 || memcmp(spki, key->spki_sha256, SHA256_LEN) != 0)
-        return error_set(err, E_CORRUPT,
-                         "sealed key: opened, but wanted the private half of its public key");
+    if (private_key_read(blob_span(&der), ret, NULL) < 0)
+        return error_set(err, E_CORRUPT, "sealed key: opened, but wanted a private key in it");
     *ret_der = blob_take(&der);
-    *ret = TAKE(found);
     return 0;
 }
 

@@ -93,26 +93,26 @@ void link_add_der(const struct link *link, struct blobs *ret)
     OPENSSL_free(der);
 }
 
-static char *print_name(const struct link *link, bool subject, char ret[CERT_DN_MAX])
+bool link_is_server(const struct link *link)
 {
-    AUTO_CERT struct cert cert = {0};
-    AUTO_BLOBS struct blobs der = {0};
+    uint32_t wanted = XKU_SSL_SERVER | XKU_ANYEKU;
 
-    link_add_der(link, &der);
-    if (der.count == 0 || cert_parse(blob_span(&der.items[0]), &cert, NULL) < 0)
-        snprintf(cert.subject, sizeof cert.subject, "unreadable");
-    snprintf(ret, CERT_DN_MAX, "%s", subject || !cert.issuer[0] ? cert.subject : cert.issuer);
-    return ret;
+    /* All bits are set when there is no such extension. */
+    return (X509_get_extended_key_usage(link->x509) & wanted) != 0;
 }
 
 char *link_subject(const struct link *link, char ret[CERT_DN_MAX])
 {
-    return print_name(link, true, ret);
+    if (!crypto_print_name(X509_get_subject_name(link->x509), ret))
+        snprintf(ret, CERT_DN_MAX, "unreadable");
+    return ret;
 }
 
 char *link_issuer(const struct link *link, char ret[CERT_DN_MAX])
 {
-    return print_name(link, false, ret);
+    if (!crypto_print_name(X509_get_issuer_name(link->x509), ret))
+        snprintf(ret, CERT_DN_MAX, "unreadable");
+    return ret;
 }
 
 void links_take(struct links *links, struct link *link)

@@ -39,6 +39,9 @@ bool link_is_same_authority(const struct link *a, const struct link *b);
 /* Appends the certificate in DER. */
 void link_add_der(const struct link *link, struct blobs *ret);
 
+/* As struct cert says it: no extendedKeyUsage, or serverAuth or any among it. */
+bool link_is_server(const struct link *link);
+
 /* The names as struct cert prints them. Each returns ret. */
 char *link_subject(const struct link *link, char ret[CERT_DN_MAX]);
 char *link_issuer(const struct link *link, char ret[CERT_DN_MAX]);

@@ -53,7 +53,6 @@ static void make_shared(void)
     if (!shared)
         return;
     /* What is served is wanted, however old or weak: it is judged elsewhere. */
-    SSL_CTX_set_security_level(shared, 0);
     SSL_CTX_set_min_proto_version(shared, TLS1_VERSION);
     SSL_CTX_set_cipher_list(shared, "ALL:!aNULL:!eNULL:@SECLEVEL=0");
     SSL_CTX_set_options(shared, SSL_OP_LEGACY_SERVER_CONNECT);

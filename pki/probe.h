@@ -23,7 +23,7 @@ struct probe_addresses {
 };
 
 /* All A and AAAA addresses of host (a name or an address) with port. E_NETWORK when there is none.
- */
+ * Blocks for as long as the system's resolver does. */
 int probe_resolve(const char *host, int port, struct probe_addresses *ret, struct error *err);
 
 struct probe_result {
@@ -34,7 +34,8 @@ void probe_result_done(struct probe_result *result);
 #define AUTO_PROBE __attribute__((cleanup(probe_result_done)))
 
 /* server_name is sent as SNI (RFC 6066 3) when it is a DNS name; NULL sends none. E_NETWORK,
- * E_TIMEOUT. Never resumes a session. */
+ * E_TIMEOUT. Never resumes a session. The process must ignore SIGPIPE: a peer may be gone while
+ * OpenSSL writes. Blocks its thread for timeout_ms at most; any number of threads may probe. */
 int probe_handshake(const struct probe_address *address, const char *server_name, int timeout_ms,
                     struct probe_result *ret, struct error *err);
 

@@ -36,6 +36,7 @@ struct deployment_facts {
     utc_t swapped_at;
     utc_t reloaded_at;
     utc_t verified_at;
+    utc_t cleaned_at;    /* what was kept for a roll-back is removed */
     utc_t undo_begun_at; /* the attempt failed after swap_begun_at; not yet restored */
     utc_t failed_at;     /* the last attempt's end, live files are the previous ones again */
     int failures;

@@ -61,10 +61,14 @@ static void offer_renewal(struct next *best, const struct certificate_facts *fac
         offer_reminder(best, open, policy);
 }
 
-/* A broken-off attempt goes on at once; an undo that failed is tried again soon; a failed attempt
- * waits its back-off. */
+/*
+ * A broken-off attempt goes on at once, be it that only the kept files are left to remove; an undo
+ * that failed is tried again soon; a failed attempt waits its back-off.
+ */
 static utc_t deployment_due(const struct deployment_facts *on, const struct policy *policy)
 {
+    if (on->verified_at != UTC_NEVER)
+        return on->cleaned_at == UTC_NEVER ? on->verified_at : UTC_NEVER;
     if (on->undo_begun_at != UTC_NEVER && on->failed_at != UTC_NEVER &&
         on->failed_at >= on->undo_begun_at)
         return utc_add(on->failed_at, policy_retry(policy, 1));
@@ -78,10 +82,8 @@ static void offer_deployments(struct next *best, const struct certificate_facts 
 {
     for (size_t i = 0; i < facts->deployment_count; i++) {
         const struct deployment_facts *on = &facts->deployments[i];
-
-        if (on->verified_at != UTC_NEVER)
-            continue;
         utc_t at = deployment_due(on, policy);
+
         if (at < best->at)
             *best = (struct next){.action = ACTION_DEPLOY, .at = at, .target_id = on->target_id};
     }

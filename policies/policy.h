@@ -84,19 +84,24 @@ const char *gate_says(enum gate gate); /* "it does not end earlier than ..." */
 /* A set of policies by name. "default" always exists. */
 struct policies;
 
-/* The shipped policies/defaults files, compiled into the program. Asserts that they are right. */
+/* The shipped policies/defaults files, compiled into the program, ready for policies_get. Asserts
+ * that they are right. */
 struct policies *policies_open(void);
 void policies_free(struct policies *policies);
 
 /*
  * Adds the policy documents of one YAML text: a mapping policies: {NAME: {...}}, each with optional
- * `extends: NAME` (default: "default"). A name given again replaces a shipped one. E_CONFIG, and
- * complaints holds all lines.
+ * `extends: NAME` (default: "default"). What a policy does not set comes from the one it extends.
+ * An own policy replaces a shipped one of its name; when it extends its own name it extends the
+ * shipped one, and so does "default" without saying so: an own "default" changes single fields,
+ * also for the shipped policies. Nothing of text is kept. E_CONFIG, and complaints holds all lines;
+ * the other files can still be loaded, so that all mistakes come out together.
  */
 int policies_load(struct policies *policies, const char *file, const char *text, size_t len,
                   struct buf *complaints, struct error *err);
 
-/* After all files are loaded: resolves `extends` (a loop or an unknown name is a complaint). */
+/* After all files are loaded: resolves `extends` (a loop or an unknown name is a complaint).
+ * Structs handed out before are filled anew. */
 int policies_finish(struct policies *policies, struct buf *complaints, struct error *err);
 
 /* NULL when unknown. Borrowed. */
@@ -104,10 +109,13 @@ const struct policy *policies_get(const struct policies *policies, const char *n
 size_t policies_count(const struct policies *policies);
 const struct policy *policies_at(const struct policies *policies, size_t index);
 
-/* Seconds before not_after at which the renewal begins. Pure arithmetic; lifetime in seconds. */
+/* Seconds before not_after at which the renewal begins, from 0 to lead.most_fraction of the
+ * lifetime (0: half of it), an absolute lead too. Any lifetime is fine, also that of "never". */
 seconds_t policy_lead(const struct policy *policy, seconds_t lifetime);
 
-/* Seconds before not_after at which ladder stage (0 the earliest) is told; stage < ladder_count. */
+/* Seconds before not_after at which ladder stage (0 the earliest) is told; stage < ladder_count.
+ * Falls from stage to stage: what is not less than the stage before (the lead, at first) counts as
+ * half of that. */
 seconds_t policy_ladder(const struct policy *policy, size_t stage, seconds_t lifetime);
 
 /* The back-off after the given number of failures (1 the first). */

@@ -39,10 +39,13 @@ struct services;
 
 struct services *services_open(void); /* with the shipped ones, compiled in */
 void services_free(struct services *services);
-/* A mapping services: {NAME: {extends, parameters, files, test, reload, deadline}}. */
+/* A mapping services: {NAME: {extends, parameters, files, test, reload, deadline}}; extends and
+ * replacing as for policies (policies_load), but nothing is extended unasked. "{{" and "}}" are
+ * braces. */
 int services_load(struct services *services, const char *file, const char *text, size_t len,
                   struct buf *complaints, struct error *err);
-/* Resolves extends and parameters; an unknown parameter is a complaint. */
+/* Resolves extends and parameters; an unknown or unused parameter and a program or pid file without
+ * an absolute path are complaints. */
 int services_finish(struct services *services, struct buf *complaints, struct error *err);
 const struct service *services_get(const struct services *services, const char *name);
 size_t services_count(const struct services *services);

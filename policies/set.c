@@ -100,9 +100,11 @@ void policy_draft_inherit(struct policy_draft *draft, const struct policy *base)
     policy->verify_patience = FROM(HAS_PATIENCE)->verify_patience;
 }
 
-/* Rules between fields that may come from different policies. */
-static void check_whole(const struct policy_draft *draft, struct late *late)
+/* Rules between fields that may come from different policies. What breaks one is told once, not
+ * again for each heir. */
+static void check_whole(struct policy_draft *draft, struct late *late)
 {
+    size_t before = late->count;
     const struct policy *policy = &draft->policy;
     const char *place = draft->lead_place ? draft->lead_place : draft->heir.place;
     char least[SECONDS_TEXT_MAX], most[SECONDS_TEXT_MAX];
@@ -114,6 +116,7 @@ static void check_whole(const struct policy_draft *draft, struct late *late)
     if (!policy->system_anchors && policy->anchors.count == 0)
         late_complain(late, draft->heir.place,
                       "wanted anchors with system: true or with files, got neither");
+    draft->heir.broken = late->count > before;
 }
 
 static struct policy_draft *draft_of(struct heir *heir)
@@ -140,6 +143,8 @@ int policies_finish(struct policies *policies, struct buf *complaints, struct er
         struct policy_draft *draft = draft_of(heir);
 
         policy_draft_inherit(draft, heir->base ? &draft_of(heir->base)->policy : NULL);
+        if (heir->base && heir->base->broken)
+            heir->broken = true;
         if (!heir->broken)
             check_whole(draft, &late);
         if (!heirs_is_hidden(&policies->heirs, heir))

@@ -28,7 +28,8 @@ int deployments_add(struct inventory *inventory, int64_t renewal_id, int64_t tar
 
 #define COLUMNS                                                                                   \
     "id, renewal_id, target_id, scheduled_at, staged_at, swap_begun_at, swapped_at, reloaded_at," \
-    " verified_at, undo_begun_at, failed_at, failures, reason, report, previous_sha256"
+    " verified_at, cleaned_at, undo_begun_at, failed_at, failures, reason, report, "              \
+    "previous_sha256"
 
 static void read_row(struct statement *statement, struct deployment_row *ret)
 {
@@ -42,6 +43,7 @@ static void read_row(struct statement *statement, struct deployment_row *ret)
     ret->swapped_at = statement_read_utc(statement);
     ret->reloaded_at = statement_read_utc(statement);
     ret->verified_at = statement_read_utc(statement);
+    ret->cleaned_at = statement_read_utc(statement);
     ret->undo_begun_at = statement_read_utc(statement);
     ret->failed_at = statement_read_utc(statement);
     ret->failures = (int)statement_read_int(statement);
@@ -93,12 +95,13 @@ int deployments_update(struct inventory *inventory, const struct deployment_row 
                        struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
-    int rc = statement_open(inventory,
-                            "UPDATE deployments SET staged_at = ?, swap_begun_at = ?,"
-                            " swapped_at = ?, reloaded_at = ?, verified_at = ?, undo_begun_at = ?,"
-                            " failed_at = ?, failures = ?, reason = ?, report = ?,"
-                            " previous_sha256 = ? WHERE id = ?",
-                            &statement, err);
+    int rc = statement_open(
+        inventory,
+        "UPDATE deployments SET staged_at = ?, swap_begun_at = ?,"
+        " swapped_at = ?, reloaded_at = ?, verified_at = ?, cleaned_at = ?, undo_begun_at = ?,"
+        " failed_at = ?, failures = ?, reason = ?, report = ?,"
+        " previous_sha256 = ? WHERE id = ?",
+        &statement, err);
 
     if (rc < 0)
         return rc;
@@ -107,6 +110,7 @@ int deployments_update(struct inventory *inventory, const struct deployment_row 
     statement_bind_utc(&statement, row->swapped_at);
     statement_bind_utc(&statement, row->reloaded_at);
     statement_bind_utc(&statement, row->verified_at);
+    statement_bind_utc(&statement, row->cleaned_at);
     statement_bind_utc(&statement, row->undo_begun_at);
     statement_bind_utc(&statement, row->failed_at);
     statement_bind_int(&statement, row->failures);

@@ -16,6 +16,7 @@ struct deployment_row {
     utc_t swapped_at;
     utc_t reloaded_at;
     utc_t verified_at;
+    utc_t cleaned_at; /* the kept previous files are removed */
     utc_t undo_begun_at;
     utc_t failed_at;
     int failures;

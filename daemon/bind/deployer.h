@@ -4,10 +4,11 @@
  * then does nothing or the same again.
  *
  * Names beside the live file /etc/nginx/www.crt (dot files, same folder, same owner and mode
- * rules): .www.crt.unlapsed-staged    the new content, complete .www.crt.unlapsed-previous  what
- * was live before, complete; absent when there was nothing .www.crt.unlapsed-absent    an empty
- * marker: there was no live file before .www.crt.unlapsed-writing   what is becoming one of these;
- * left behind by a crash, worthless
+ * rules):
+ * - .www.crt.unlapsed-staged: the new content, complete
+ * - .www.crt.unlapsed-previous: what was live before, complete; none when there was nothing
+ * - .www.crt.unlapsed-absent: an empty marker: there was no live file before
+ * - .www.crt.unlapsed-writing: what is becoming one of these; left by a crash, worthless
  *
  * What was kept belongs to one transaction, from deployer_stage to deployer_clean: another one
  * that begins without the clean would go back to what was live before both.

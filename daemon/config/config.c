@@ -187,15 +187,6 @@ int config_load(const char *file, struct config **ret, struct buf *complaints, s
     return 0;
 }
 
-static void mail_done(struct smtp_settings *mail)
-{
-    free(mail->host);
-    free(mail->ca_file);
-    free(mail->user);
-    free(mail->password_file);
-    free(mail->from);
-}
-
 void config_free(struct config *config)
 {
     if (!config)
@@ -207,7 +198,7 @@ void config_free(struct config *config)
         free(texts[i]);
     for (size_t i = 0; i < config->recipients.count; i++)
         free(config->recipients.items[i]);
-    mail_done(&config->mail);
+    smtp_settings_done(&config->mail);
     policies_free(config->policies);
     services_free(config->services);
     free(config);

@@ -196,7 +196,7 @@ static int mark_installed(struct life *life, int64_t renewal_id, int64_t target_
         rc = deployments_find(life->inventory, renewal_id, target_id, &row, err);
     if (rc < 0)
         return rc;
-    row.verified_at = now;
+    row.verified_at = row.cleaned_at = now;
     row.report = mem_strdup("found installed when the certificate was added");
     return deployments_update(life->inventory, &row, err);
 }

@@ -249,14 +249,28 @@ static int record_verified(struct deployment *on, const char *report, struct err
     return life_end_planned(life, on->hand->row.id, rc, err);
 }
 
-/* Files of a finished transaction only take up room: a failure is told and made good by the next
- * deployment. */
-static void clean(struct deployment *on)
+/* After a failed attempt the kept files only take up room: what cannot be removed now, the next
+ * attempt removes. */
+static void clean_after_failure(struct deployment *on)
 {
     struct error why = {0};
 
     if (on->life->world->clean(on->life->world->self, &on->order, &why) < 0)
         log_warn("not-cleaned", "%s", why.text);
+}
+
+/* The end of the road: nothing of the old pair stays beside the new one. */
+static int tidy(struct deployment *on, struct error *err)
+{
+    int rc = on->life->world->clean(on->life->world->self, &on->order, err);
+
+    if (rc < 0)
+        return rc;
+    on->row.cleaned_at = now_of(on);
+    rc = life_begin(on->life, err);
+    if (rc == 0)
+        rc = deployments_update(on->life->inventory, &on->row, err);
+    return life_end_planned(on->life, on->hand->row.id, rc, err);
 }
 
 static int queue_failure(struct deployment *on, struct error *err)
@@ -356,7 +370,7 @@ static int undo(struct deployment *on, struct error *err)
     prove_undone(on);
     rc = record_failure(on, "rolled-back", err);
     if (rc == 0)
-        clean(on);
+        clean_after_failure(on);
     return rc;
 }
 
@@ -369,7 +383,7 @@ static int fail(struct deployment *on, const struct error *why, struct error *er
         set_reason(on, text);
         int rc = record_failure(on, "rolled-back", err);
         if (rc == 0)
-            clean(on);
+            clean_after_failure(on);
         return rc;
     }
     set_reason(on, why->text);
@@ -395,9 +409,7 @@ static int forward(struct deployment *on, struct error *err)
         return fail(on, &why, err);
     if (rc == 0)
         rc = record_verified(on, buf_text(&report), err);
-    if (rc == 0)
-        clean(on);
-    return rc;
+    return rc == 0 ? tidy(on, err) : rc;
 }
 
 /*
@@ -446,6 +458,8 @@ int verb_deploy(struct life *life, struct hand *hand, const struct next *next, s
     if (rc < 0)
         return on.row.swap_begun_at == UTC_NEVER ? fail(&on, &why, err)
                                                  : error_set(err, rc, "%s", why.text);
+    if (on.row.verified_at != UTC_NEVER)
+        return tidy(&on, err);
     rc = settle_broken_off(&on, err);
     if (rc < 0)
         return rc;

@@ -48,6 +48,7 @@ static void copy_deployment(const struct deployment_row *row, struct deployment_
         .swapped_at = row->swapped_at,
         .reloaded_at = row->reloaded_at,
         .verified_at = row->verified_at,
+        .cleaned_at = row->cleaned_at,
         .undo_begun_at = row->undo_begun_at,
         .failed_at = row->failed_at,
         .failures = row->failures,

@@ -21,7 +21,7 @@ struct intake {
     char name[300]; /* escaped */
     struct delivery_objects objects;
     struct buf receipt;
-    size_t leaves, good, authorities, new_authorities, keys;
+    size_t leaves, good, refused, authorities, new_authorities, keys;
     int64_t renewal_id;
 };
 
@@ -53,6 +53,7 @@ static int take_leaf(struct intake *in, struct span der, const struct cert *cert
     if (rc < 0)
         return rc;
     in->leaves++;
+    in->refused += outcome.result == LEAF_REFUSED;
     if (outcome.result == LEAF_ACCEPTED || outcome.result == LEAF_WAITING ||
         outcome.result == LEAF_KNOWN) {
         in->good++;
@@ -186,6 +187,7 @@ static int record(struct intake *in, const char *name, const uint8_t sha256[SHA2
         .renewal_id = in->renewal_id,
     };
     int64_t id = 0;
+    char hex[2 * SHA256_LEN + 1];
 
     memcpy(row.sha256, sha256, SHA256_LEN);
     int rc = deliveries_add(in->life->inventory, &row, &id, err);
@@ -193,6 +195,10 @@ static int record(struct intake *in, const char *name, const uint8_t sha256[SHA2
         rc = life_event(in->life, 0, 0, "delivery-rejected", "%s: %s", in->name,
                         in->objects.summary[0] ? in->objects.summary
                                                : "not a file that can be read");
+    /* A leaf that was refused for a certificate of ours has told its people already. */
+    if (rc == 0 && !accepted && in->refused == 0)
+        rc = notice_queue_unusable(in->life, in->name, text_hex(sha256, SHA256_LEN, hex),
+                                   buf_text(&in->receipt), err);
     if (rc < 0)
         return rc;
     *ret = (struct life_verdict){id, accepted, mem_strdup(buf_text(&in->receipt))};

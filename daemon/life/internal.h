@@ -51,6 +51,10 @@ void notice_new_leaf(struct fields *fields, const struct cert *leaf);
 int notice_queue(struct life *life, const struct certificate_row *certificate,
                  const struct policy *policy, int64_t renewal_id, enum notice_kind kind,
                  const char *stage, struct fields *fields, struct error *err);
+/* A file that is for no certificate of ours, told once per content to those who hear of everything.
+ */
+int notice_queue_unusable(struct life *life, const char *file, const char *hash,
+                          const char *receipt, struct error *err);
 /* What the last accepted and installed leaf says; E_NOT_FOUND when there is none. */
 int life_live_leaf(struct life *life, const struct certificate_row *certificate, struct cert *ret,
                    struct error *err);

@@ -5,15 +5,6 @@
 #include "base/log.h"
 #include "base/text.h"
 
-/* The contract with the templates: notify/README.md names the same list. */
-static const char *const field_names[] = {
-    "certificate", "names",         "host",       "policy",          "drop",     "request_files",
-    "reason",      "not_before",    "not_after",  "issuer",          "serial",   "fingerprint",
-    "left",        "old_not_after", "old_serial", "old_fingerprint", "key_type", "target",
-    "report",      "attempts",      "file",       "retry_at",        "missing",  "recipients",
-    "csr",         "next",          "commands",
-};
-
 /* The services it is installed on, in one line. */
 static int add_target(void *self, const struct target_row *target, struct error *err)
 {
@@ -118,8 +109,7 @@ int notice_begin(struct life *life, const struct certificate_row *certificate,
     struct certificate_facts facts;
     int rc = life_facts(life->inventory, certificate, &facts, err);
 
-    for (size_t i = 0; i < COUNT_OF(field_names); i++)
-        fields_set(ret, field_names[i], "-");
+    notice_fields_init(ret);
     if (rc < 0)
         return rc;
     fields_set(ret, "certificate", certificate->name);
@@ -149,13 +139,32 @@ void notice_new_leaf(struct fields *fields, const struct cert *leaf)
     fields_set(fields, "fingerprint", text_hex(leaf->sha256, SHA256_LEN, hex));
 }
 
+/* One row a recipient, each told who else hears of it. */
+static int queue_for(struct life *life, const struct text_list *to, struct notice_row *row,
+                     struct fields *fields, struct error *err)
+{
+    AUTO_BUF struct buf everybody;
+
+    buf_init(&everybody, BUF_MAX_RECEIPT);
+    for (size_t i = 0; i < to->count; i++)
+        buf_printf(&everybody, "%s%s", i > 0 ? ", " : "", to->items[i]);
+    fields_set(fields, "recipients", buf_text(&everybody));
+    row->fields = *fields;
+    for (size_t i = 0; i < to->count; i++) {
+        row->recipient = to->items[i];
+        int rc = notices_add(life->inventory, row, NULL, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
 int notice_queue(struct life *life, const struct certificate_row *certificate,
                  const struct policy *policy, int64_t renewal_id, enum notice_kind kind,
                  const char *stage, struct fields *fields, struct error *err)
 {
     const struct text_list *to =
         policy->recipients.count > 0 ? &policy->recipients : life->recipients;
-    AUTO_BUF struct buf everybody;
     struct notice_row row = {
         .certificate_id = certificate->id,
         .renewal_id = renewal_id,
@@ -168,18 +177,33 @@ int notice_queue(struct life *life, const struct certificate_row *certificate,
         log_warn("no-recipients",
                  "notice %s has no recipient: name one in the policy or the configuration",
                  row.kind);
-    buf_init(&everybody, BUF_MAX_RECEIPT);
-    for (size_t i = 0; i < to->count; i++)
-        buf_printf(&everybody, "%s%s", i > 0 ? ", " : "", to->items[i]);
-    fields_set(fields, "recipients", buf_text(&everybody));
-    row.fields = *fields;
-    for (size_t i = 0; i < to->count; i++) {
-        row.recipient = to->items[i];
-        int rc = notices_add(life->inventory, &row, NULL, err);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
+    return queue_for(life, to, &row, fields, err);
+}
+
+int notice_queue_unusable(struct life *life, const char *file, const char *hash,
+                          const char *receipt, struct error *err)
+{
+    AUTO_FIELDS struct fields fields = {0};
+    AUTO_FREE char *stage = mem_printf("unusable-%s", hash);
+    struct notice_row row = {
+        .kind = (char *)(uintptr_t)notice_kind_text(NOTICE_UNUSABLE),
+        .stage = stage,
+        .created_at = life->world->now(life->world->self),
+    };
+    int rc = 0;
+
+    notice_fields_init(&fields);
+    fields_set(&fields, "file", file);
+    fields_set(&fields, "host", life->host);
+    fields_set(&fields, "drop", life->drop_shown);
+    fields_set(&fields, "report", receipt);
+    fields_set(&fields, "commands", "unlapse list");
+    if (life->recipients->count > 0)
+        return queue_for(life, life->recipients, &row, &fields, err);
+    /* Nobody is named for all: whoever hears of any certificate hears of this, once. */
+    for (size_t i = 0; rc == 0 && i < policies_count(life->policies); i++)
+        rc = queue_for(life, &policies_at(life->policies, i)->recipients, &row, &fields, err);
+    return rc;
 }
 
 /* Walks the targets for the installed renewal that ends first, which is what people would notice.

@@ -149,6 +149,7 @@ CREATE TABLE deployments (
     swapped_at      INTEGER,
     reloaded_at     INTEGER,
     verified_at     INTEGER,
+    cleaned_at      INTEGER,
     undo_begun_at   INTEGER,
     failed_at       INTEGER,
     failures        INTEGER NOT NULL DEFAULT 0,
@@ -202,6 +203,7 @@ CREATE TABLE notices (
 -- Nothing is told twice. NULL is distinct from NULL in a UNIQUE column, hence coalesce.
 CREATE UNIQUE INDEX notices_once
     ON notices (coalesce(certificate_id, 0), coalesce(renewal_id, 0), stage, recipient);
+CREATE INDEX notices_by_certificate ON notices (coalesce(certificate_id, 0));
 CREATE INDEX notices_waiting ON notices (next_try_at)
     WHERE sent_at IS NULL AND bad_at IS NULL AND dropped_at IS NULL;
 

@@ -27,7 +27,7 @@ START_TEST(test_grows_to_the_ceiling_and_not_past)
 
     buf_init(&buf, 1000);
     for (int i = 0; i < 1000; i++)
-        buf_add(&buf, "abcdefghij" + i % 10, 1);
+        buf_add(&buf, &"abcdefghij"[i % 10], 1);
     ck_assert_uint_eq(buf.len, 1000);
     ck_assert(!buf.full);
     for (int i = 0; i < 1000; i++)

@@ -101,7 +101,8 @@ static void take_key(struct authority *made, const struct authority_plan *plan)
         ck_assert_ptr_nonnull(csr);
         made->key = X509_REQ_get_pubkey(csr);
         ck_assert_msg(X509_REQ_verify(csr, made->key) == 1, "the CSR's signature is wrong");
-        copy_names(made->cert, csr);
+        if (!plan->names)
+            copy_names(made->cert, csr);
         X509_REQ_free(csr);
     } else if (plan->key_of) {
         made->key = plan->key_of->key;

@@ -16,8 +16,8 @@ enum { AUTHORITY_DAY = 86400 };
 
 /* One certificate; all zero is a leaf with a new P-256 key, valid from yesterday for 90 days. */
 struct authority_plan {
-    const char *subject;            /* the common name; NULL leaves the subject empty */
-    struct span csr;                /* key and names from this CSR (DER) */
+    const char *subject; /* the common name; NULL leaves the subject empty */
+    struct span csr;     /* key from this CSR (DER), and its names when `names` is NULL */
     const struct authority *key_of; /* its key and no new one: cross-signs, reissues */
     enum key_type key_type;
     int rsa_bits;             /* instead of key_type, for weak keys */

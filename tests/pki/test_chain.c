@@ -9,10 +9,10 @@
 #include "tests/pki/authority.h"
 #include "tests/testing.h"
 
-#define DAYS(count) (AUTHORITY_NOW + INT64_C(count) * AUTHORITY_DAY)
+#define DAYS(count) (AUTHORITY_NOW + (int64_t)(count)*AUTHORITY_DAY)
 
 /* What the pool holds, and how often it was asked. */
-static const struct authority *known[600];
+static const struct authority *known[1200];
 static size_t known_count, asked;
 static struct error err;
 
@@ -270,6 +270,43 @@ START_TEST(test_longest_life_wins)
 }
 END_TEST
 
+/* Of two paths that last as long as the leaf the shorter is sent, in whatever order they turn up.
+ */
+START_TEST(test_shorter_wins)
+{
+    AUTO_CHAIN struct chain chain = {0};
+    const struct authority *root = ca(NULL, "Root"), *middle = knows(ca(root, "Middle"));
+    const struct authority *issuing = ca(root, "Issuing");
+    struct authority_plan plan = {
+        .subject = "Issuing", .key_of = issuing, .ca = true, .not_after = DAYS(4000)};
+
+    knows(authority_make(middle, &plan));
+    knows(issuing);
+    ck_ok(build(leaf_of(issuing), root, &chain));
+    CHAIN_IS(chain, issuing);
+}
+END_TEST
+
+/* Of two ends the one further up is told. */
+START_TEST(test_furthest_end_is_told)
+{
+    struct chain chain = {0};
+    const struct authority *root = ca(NULL, "Root"), *issuing = ca(root, "Issuing");
+    const struct authority *near = ca(NULL, "Near"), *far = ca(NULL, "Far");
+    const struct authority *middle = knows(ca(far, "Middle"));
+    struct authority_plan plan = {.subject = "Issuing", .key_of = issuing, .ca = true};
+
+    for (int i = 0; i < 2; i++) {
+        known_count = 1;
+        plan.not_after = DAYS(1000 + i);
+        knows(authority_make(near, &plan));
+        plan.not_after = DAYS(1001 - i);
+        knows(authority_make(middle, &plan));
+        ck_fails(build(leaf_of(issuing), root, &chain), E_NO_CHAIN, "certificate of \"CN=Far\"");
+    }
+}
+END_TEST
+
 START_TEST(test_circle)
 {
     struct chain chain = {0};
@@ -278,6 +315,13 @@ START_TEST(test_circle)
 
     knows(cross_sign(b, "B", a));
     ck_fails(build(leaf_of(a), c, &chain), E_NO_CHAIN, "only sign each other");
+    /* Twice as many cross-signs are not walked round and round. */
+    knows(cross_sign(a, "A", b));
+    knows(cross_sign(b, "B", a));
+    asked = 0;
+    ck_fails(build(leaf_of(a), c, &chain), E_NO_CHAIN, "only sign each other");
+    ck_assert_uint_eq(1 + 2 * (1 + 2), asked);
+    known_count = 2;
     ck_ok(build(leaf_of(a), b, &chain));
     CHAIN_IS(chain, a_by_b);
     chain_done(&chain);
@@ -314,11 +358,31 @@ START_TEST(test_flood_of_names)
     for (size_t i = 0; i < 300; i++)
         knows(authority_make(root, &flood));
     knows(issuing);
-    ck_fails(build(leaf_of(issuing), root, &chain), E_NO_CHAIN, "gave up after 256");
-    known[0] = issuing;
-    known_count = 200;
+    ck_fails(build(leaf_of(issuing), root, &chain), E_NO_CHAIN, "gave up: wanted at most 256");
+    /* The same ones over and over are one; those not valid now wait; an anchor comes first. */
+    for (size_t i = 1; i < 300; i++)
+        known[i] = known[0];
     ck_ok(build(leaf_of(issuing), root, &chain));
     CHAIN_IS(chain, issuing);
+    chain_done(&chain);
+    while (known_count < 1100)
+        knows(known[0]);
+    knows(issuing);
+    known[300] = known[0];
+    ck_fails(build(leaf_of(issuing), root, &chain), E_NO_CHAIN, "gave up");
+    known_count = 0;
+    flood.not_before = DAYS(1);
+    for (size_t i = 0; i < 300; i++)
+        knows(authority_make(root, &flood));
+    knows(issuing);
+    ck_ok(build(leaf_of(issuing), root, &chain));
+    chain_done(&chain);
+    known_count = 0;
+    flood.subject = "Root";
+    flood.not_before = 0;
+    for (size_t i = 0; i < 300; i++)
+        knows(authority_make(issuing, &flood));
+    ck_ok(build(leaf_of(root), root, &chain));
     chain_done(&chain);
 }
 END_TEST
@@ -453,7 +517,7 @@ START_TEST(test_hints_that_fail)
         chain_build(authority_der(leaf_of(root)), &failing, anchors, AUTHORITY_NOW, &chain, &err),
         E_IO, "chain: cannot look up an issuer: inventory");
     ck_fails(chain_build(span_text("no certificate"), &pool, anchors, AUTHORITY_NOW, &chain, &err),
-             E_FORMAT, "not a certificate");
+             E_FORMAT, "leaf: wanted one certificate");
     anchors_free(anchors);
 }
 END_TEST
@@ -539,6 +603,8 @@ int main(void)
     tcase_add_test(tcase, test_cross_sign);
     tcase_add_test(tcase, test_expired_cross_sign);
     tcase_add_test(tcase, test_longest_life_wins);
+    tcase_add_test(tcase, test_shorter_wins);
+    tcase_add_test(tcase, test_furthest_end_is_told);
     tcase_add_test(tcase, test_circle);
     tcase_add_test(tcase, test_too_long);
     tcase_add_test(tcase, test_flood_of_names);

@@ -262,6 +262,8 @@ START_TEST(mistakes_of_the_whole)
 {
     load_wrong("policies: {a: {ladder: [50%, 60%]}}",
                "own.yaml:1:30: ladder: wanted less than the stage before\n");
+    load_wrong("policies: {a: {ladder: [50%, 50%]}}",
+               "own.yaml:1:30: ladder: wanted less than the stage before\n");
     load_wrong("policies: {a: {ladder: [50%, 1d, 1d]}}",
                "own.yaml:1:34: ladder: wanted less than the stage before\n");
     load_wrong("policies: {a: {lead: [1d]}}",
@@ -271,6 +273,9 @@ START_TEST(mistakes_of_the_whole)
                "own.yaml:1:22: lead: wanted at-least up to at-most, got 90 d and 60 d\n");
     load_wrong("policies: {a: {anchors: {system: false}}}",
                "own.yaml:1:15: a: wanted anchors with system: true or with files, got neither\n");
+    /* Told once, not again for every heir. */
+    load_wrong("policies: {default: {lead: {at-most: 1d}}, b: {extends: default}}",
+               "own.yaml:1:28: lead: wanted at-least up to at-most, got 21 d and 1 d\n");
     load_wrong("policies: {a b: {}}", "own.yaml:1:17: a b: wanted a name of letters, digits, "
                                       "\"-\", \"_\" and \".\"\n");
     load_wrong("policies: {a: x}", "own.yaml:1:15: a: wanted a mapping, got \"x\"\n");

@@ -8,7 +8,12 @@
 #define HOUR ((seconds_t)3600)
 #define DAY ((seconds_t)86400)
 
-static const struct lead manual = {0, 1.0 / 3, 0.5, 21 * DAY, 60 * DAY};
+#define MANUAL                              \
+    {                                       \
+        0, 1.0 / 3, 0.5, 21 * DAY, 60 * DAY \
+    }
+
+static const struct lead manual = MANUAL;
 
 START_TEST(lead_by_lifetime)
 {
@@ -54,7 +59,7 @@ END_TEST
 START_TEST(lead_never_leaves_its_bounds)
 {
     static const struct lead rules[] = {
-        manual,
+        MANUAL,
         {0, 1, 1, 0, INT64_MAX},
         {INT64_MAX, 0.5, 0.5, 0, 1},
         {0, 0.9, 0.25, INT64_MAX, INT64_MAX},

@@ -26,15 +26,15 @@ struct seen {
 };
 
 /* The row's id stands first in every kind of row. */
-#define SAMPLE_SEE(function, row_type)                                             \
-    static int function(void *self, const struct row_type *row, struct error *err) \
-    {                                                                              \
-        struct seen *seen = self;                                                  \
-                                                                                   \
-        (void)err;                                                                 \
-        ck_assert_uint_lt(seen->count, COUNT_OF(seen->ids));                       \
-        seen->ids[seen->count++] = row->id;                                        \
-        return 0;                                                                  \
+#define SAMPLE_SEE(function, row_type)                                                  \
+    static int function(void *self, const struct row_type *row, struct error *walk_err) \
+    {                                                                                   \
+        struct seen *seen = self;                                                       \
+                                                                                        \
+        (void)walk_err;                                                                 \
+        ck_assert_uint_lt(seen->count, COUNT_OF(seen->ids));                            \
+        seen->ids[seen->count++] = row->id;                                             \
+        return 0;                                                                       \
     }
 
 /* Fails unless exactly these ids were seen, in this order. */

@@ -1,0 +1,303 @@
+#include "tests/daemon/api/harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "store/deployments.h"
+
+#include "tests/pki/forge.h"
+
+static utc_t harness_now(void *self)
+{
+    return ((struct harness *)self)->now;
+}
+
+static int nothing_installed(void *self, const struct deploy_order *order, struct live_pair *ret,
+                             struct error *err)
+{
+    (void)self;
+    (void)order;
+    (void)ret;
+    return error_set(err, E_NOT_FOUND, "nothing is installed");
+}
+
+static void count_poke(void *self)
+{
+    ((struct harness *)self)->pokes++;
+}
+
+void harness_open(struct harness *harness)
+{
+    struct error err = {0};
+    AUTO_BUF struct buf complaints = {0};
+    AUTO_FREE char *path = testing_path("inventory.db");
+
+    *harness = (struct harness){.now = HARNESS_NOW};
+    buf_init(&complaints, BUF_MAX_CONFIG);
+    ck_ok(inventory_open(path, &harness->inventory, &err));
+    harness->policies = policies_open();
+    ck_ok(policies_finish(harness->policies, &complaints, &err));
+    harness->services = services_open();
+    ck_ok(services_finish(harness->services, &complaints, &err));
+    harness->world =
+        (struct world){.self = harness, .now = harness_now, .live_read = nothing_installed};
+    harness->life = (struct life){
+        .inventory = harness->inventory,
+        .world = &harness->world,
+        .policies = harness->policies,
+        .services = harness->services,
+        .recipients = &harness->recipients,
+        .drop_shown = "/srv/drop",
+        .host = "web1",
+    };
+    harness->config.file = mem_strdup("/etc/unlapsed/unlapsed.yaml");
+    harness->context = (struct api_context){
+        .life = &harness->life,
+        .config = &harness->config,
+        .poke = count_poke,
+        .self = harness,
+        .started_at = HARNESS_NOW - 3600,
+    };
+    harness->socket = testing_path("run/api.sock");
+    ck_ok(api_open(harness->socket, &harness->context, &harness->api, &err));
+}
+
+void harness_close(struct harness *harness)
+{
+    api_close(harness->api);
+    inventory_close(harness->inventory);
+    policies_free(harness->policies);
+    services_free(harness->services);
+    free(harness->config.file);
+    free(harness->socket);
+}
+
+bool harness_turn_for(struct harness *harness, int fd)
+{
+    for (int i = 0; i < 500; i++) {
+        struct pollfd fds[] = {{.fd = api_fd(harness->api), .events = POLLIN},
+                               {.fd = fd, .events = POLLIN}};
+        int wait = api_timeout_ms(harness->api);
+
+        poll(fds, 2, wait < 0 || wait > 10 ? 10 : wait);
+        if (fds[1].revents != 0)
+            return true;
+        api_turn(harness->api);
+    }
+    return false;
+}
+
+void answer_done(struct answer *answer)
+{
+    free(answer->head);
+    json_decref(answer->json);
+}
+
+static int connect_to(const char *path, int flags)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_uint_lt(strlen(path), sizeof address.sun_path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    ck_assert_msg(connect(fd, (struct sockaddr *)&address, sizeof address) == 0, "%s: %s", path,
+                  strerror(errno));
+    return fd;
+}
+
+int harness_connect(const struct harness *harness)
+{
+    return connect_to(harness->socket, SOCK_NONBLOCK);
+}
+
+static struct answer parse(const struct buf *reply)
+{
+    struct answer answer = {0};
+    const char *text = buf_text(reply), *end = strstr(text, "\r\n\r\n");
+
+    /* The reply that counts is the last one: "100 Continue" may stand before it. */
+    while (end && strncmp(text, "HTTP/1.1 100", 12) == 0) {
+        text = end + 4;
+        end = strstr(text, "\r\n\r\n");
+    }
+    if (!end)
+        return answer;
+    answer.head = mem_printf("%.*s", (int)(end - text), text);
+    ck_assert_int_eq(sscanf(text, "HTTP/1.%*d %d", &answer.status), 1);
+    answer.json = json_loads(end + 4, JSON_REJECT_DUPLICATES, NULL);
+    return answer;
+}
+
+struct answer harness_send(struct harness *harness, const char *bytes, size_t len)
+{
+    AUTO_BUF struct buf reply = {0};
+    AUTO_FD int fd = harness_connect(harness);
+    size_t sent = 0;
+
+    buf_init(&reply, BUF_MAX_REPLY);
+    for (;;) {
+        char piece[4096];
+        ssize_t got = recv(fd, piece, sizeof piece, 0);
+
+        if (got > 0) {
+            buf_add(&reply, piece, (size_t)got);
+            continue;
+        }
+        if (got == 0 || errno != EAGAIN)
+            break;
+        ssize_t put = sent < len ? send(fd, bytes + sent, len - sent, MSG_NOSIGNAL) : 0;
+        if (put > 0)
+            sent += (size_t)put;
+        api_turn(harness->api);
+        if (sent == len)
+            ck_assert_msg(harness_turn_for(harness, fd), "no reply");
+    }
+    return parse(&reply);
+}
+
+static char *request_of(const char *method, const char *path, const char *body)
+{
+    if (!body)
+        return mem_printf("%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", method, path);
+    return mem_printf(
+        "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", method,
+        path, strlen(body), body);
+}
+
+struct answer harness_ask(struct harness *harness, const char *method, const char *path,
+                          const char *body)
+{
+    AUTO_FREE char *request = request_of(method, path, body);
+
+    return harness_send(harness, request, strlen(request));
+}
+
+static void be_client(const char *socket, uid_t uid, gid_t gid, const char *request, int out)
+{
+    char piece[4096];
+    ssize_t got;
+
+    if (setgroups(0, NULL) != 0 || setgid(gid) != 0 || setuid(uid) != 0)
+        _exit(2);
+    int fd = connect_to(socket, 0);
+    if (send(fd, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request))
+        _exit(3);
+    while ((got = recv(fd, piece, sizeof piece, 0)) > 0)
+        if (write(out, piece, (size_t)got) != got)
+            _exit(4);
+    _exit(0);
+}
+
+struct answer harness_ask_as(struct harness *harness, uid_t uid, gid_t gid, const char *method,
+                             const char *path, const char *body)
+{
+    AUTO_FREE char *request = request_of(method, path, body);
+    AUTO_BUF struct buf reply = {0};
+    int ends[2], status;
+    char piece[4096];
+    ssize_t got;
+
+    buf_init(&reply, BUF_MAX_REPLY);
+    ck_assert_int_eq(chmod(testing_dir(), 0711), 0);
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        be_client(harness->socket, uid, gid, request, ends[1]);
+    close(ends[1]);
+    do {
+        ck_assert_msg(harness_turn_for(harness, ends[0]), "no reply");
+        got = read(ends[0], piece, sizeof piece);
+        if (got > 0)
+            buf_add(&reply, piece, (size_t)got);
+    } while (got > 0);
+    close(ends[0]);
+    waitpid(child, &status, 0);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "client: status %d", status);
+    return parse(&reply);
+}
+
+const json_t *at(const json_t *json, const char *path)
+{
+    AUTO_FREE char *copy = mem_strdup(path);
+    char *rest = copy, *key;
+
+    while ((key = strsep(&rest, "."))) {
+        json = json_is_array(json) ? json_array_get(json, strtoul(key, NULL, 10))
+                                   : json_object_get(json, key);
+        ck_assert_msg(json, "%s: no \"%s\" in the reply", path, key);
+    }
+    return json;
+}
+
+/* The leaf that is in service, as if it had gone its whole way. */
+static void accept_leaf(struct harness *harness, int64_t renewal_id)
+{
+    static const struct forge forge = {
+        .common_name = "www.example.com",
+        .issuer_name = "Example CA",
+        .not_before = "20261216080000Z",
+        .not_after = "20270316080000Z",
+        .extensions = {{.name = "subjectAltName", .text = "DNS:www.example.com"}},
+    };
+    struct error err = {0};
+    AUTO_RENEWAL struct renewal_row row = {0};
+    AUTO_CERT struct cert cert = {0};
+
+    ck_ok(renewals_get(harness->inventory, renewal_id, &row, &err));
+    row.leaf = forge_certificate(&forge);
+    ck_ok(cert_parse(blob_span(&row.leaf), &cert, &err));
+    memcpy(row.leaf_sha256, cert.sha256, SHA256_LEN);
+    memcpy(row.key.spki_sha256, cert.spki_sha256, SHA256_LEN);
+    row.not_before = cert.not_before;
+    row.not_after = cert.not_after;
+    row.requested_at = row.handed_over_at = row.received_at = row.accepted_at = HARNESS_NOW - 86400;
+    ck_ok(renewals_update(harness->inventory, &row, &err));
+}
+
+int64_t harness_www(struct harness *harness)
+{
+    struct error err = {0};
+    AUTO_NAMES struct names names = {0};
+    struct endpoint_row endpoint = {.host = (char *)(uintptr_t) "::1", .port = 443};
+    AUTO_DEPLOYMENT struct deployment_row deployment = {0};
+    int64_t id, target_id, renewal_id;
+
+    ck_ok(names_add_tagged(&names, "dns:www.example.com", &err));
+    struct certificate_row row = {.name = (char *)(uintptr_t) "www",
+                                  .policy = (char *)(uintptr_t) "default",
+                                  .names = names,
+                                  .added_at = HARNESS_NOW - 30 * 86400};
+    ck_ok(certificates_add(harness->inventory, &row, &id, &err));
+    struct target_row target = {.certificate_id = id,
+                                .service = (char *)(uintptr_t) "files",
+                                .files = {[BUNDLE_FULLCHAIN] = (char *)(uintptr_t) "/srv/www.pem",
+                                          [BUNDLE_KEY] = (char *)(uintptr_t) "/srv/www.key"},
+                                .endpoints = &endpoint,
+                                .endpoint_count = 1,
+                                .added_at = row.added_at};
+    ck_ok(targets_add(harness->inventory, &target, &target_id, &err));
+    struct renewal_row renewal = {.certificate_id = id,
+                                  .reason = (char *)(uintptr_t) "expiring",
+                                  .created_at = HARNESS_NOW - 2 * 86400,
+                                  .names = names};
+    ck_ok(renewals_add(harness->inventory, &renewal, &renewal_id, &err));
+    accept_leaf(harness, renewal_id);
+    ck_ok(deployments_add(harness->inventory, renewal_id, target_id, HARNESS_NOW - 86400, &err));
+    ck_ok(deployments_find(harness->inventory, renewal_id, target_id, &deployment, &err));
+    deployment.verified_at = HARNESS_NOW - 86000;
+    deployment.report = mem_strdup("[::1]:443 serves it");
+    ck_ok(deployments_update(harness->inventory, &deployment, &err));
+    ck_ok(life_plan_all(&harness->life, &err));
+    return id;
+}

@@ -1,0 +1,326 @@
+/* The routes that read. */
+#include "tests/daemon/api/harness.h"
+
+#include <string.h>
+
+#include "store/events.h"
+#include "store/notices.h"
+
+static struct harness harness;
+
+static void setup(void)
+{
+    harness_open(&harness);
+}
+
+static void teardown(void)
+{
+    harness_close(&harness);
+}
+
+/* A renewal in the making, as far as the caller wants. */
+static int64_t begin_renewal(int64_t certificate_id, utc_t requested_at)
+{
+    struct error err = {0};
+    AUTO_NAMES struct names names = {0};
+    AUTO_RENEWAL struct renewal_row row = {0};
+    int64_t id;
+
+    ck_ok(names_add_tagged(&names, "dns:www.example.com", &err));
+    struct renewal_row new = {.certificate_id = certificate_id,
+                              .reason = (char *)(uintptr_t) "asked for by uid 0",
+                              .created_at = HARNESS_NOW - 600,
+                              .names = names};
+    ck_ok(renewals_add(harness.inventory, &new, &id, &err));
+    ck_ok(renewals_get(harness.inventory, id, &row, &err));
+    row.requested_at = requested_at;
+    if (requested_at != UTC_NEVER) {
+        row.handed_over_at = requested_at;
+        row.csr = blob_copy(span_text("not really a CSR"));
+    }
+    ck_ok(renewals_update(harness.inventory, &row, &err));
+    return id;
+}
+
+START_TEST(status_of_an_empty_inventory)
+{
+    AUTO_ANSWER struct answer answer = harness_ask(&harness, "GET", "/v1/status", NULL);
+
+    ck_assert_int_eq(answer.status, 200);
+    ck_assert_msg(strstr(answer.head, "Content-Type: application/json"), "%s", answer.head);
+    ck_json_number(answer.json, "schema_version", 1);
+    ck_json_text(answer.json, "version", UNLAPSED_VERSION);
+    ck_json_text(answer.json, "host", "web1");
+    ck_json_text(answer.json, "now", "2027-01-15T08:00:00Z");
+    ck_json_text(answer.json, "started_at", "2027-01-15T07:00:00Z");
+    ck_json_number(answer.json, "certificates", 0);
+    ck_json_number(answer.json, "states.expired", 0);
+    ck_json_number(answer.json, "mail.waiting", 0);
+    ck_json_null(answer.json, "mail.oldest");
+    ck_json_null(answer.json, "next");
+    ck_assert_uint_eq(json_array_size(at(answer.json, "problems")), 0);
+}
+END_TEST
+
+START_TEST(status_counts_and_plans)
+{
+    harness_www(&harness);
+    AUTO_ANSWER struct answer answer = harness_ask(&harness, "GET", "/v1/status", NULL);
+
+    ck_json_number(answer.json, "certificates", 1);
+    ck_json_number(answer.json, "states.ok", 1);
+    ck_json_text(answer.json, "next.certificate", "www");
+    ck_json_text(answer.json, "next.action", "start");
+    ck_assert_uint_eq(json_array_size(at(answer.json, "problems")), 0);
+
+    harness.now = HARNESS_NOW + 61 * 86400;
+    AUTO_ANSWER struct answer late = harness_ask(&harness, "GET", "/v1/status", NULL);
+    ck_json_number(late.json, "states.expired", 1);
+    ck_json_text(late.json, "problems.0.certificate", "www");
+    ck_json_text(late.json, "problems.0.text", state_says(STATE_EXPIRED));
+}
+END_TEST
+
+START_TEST(status_tells_stuck_mail)
+{
+    struct error err = {0};
+    struct notice_row notice = {.kind = (char *)(uintptr_t) "csr-ready",
+                                .stage = (char *)(uintptr_t) "csr-ready",
+                                .recipient = (char *)(uintptr_t) "ops@example.com",
+                                .created_at = HARNESS_NOW - 7200,
+                                .next_try_at = HARNESS_NOW,
+                                .sent_at = UTC_NEVER,
+                                .bad_at = UTC_NEVER,
+                                .dropped_at = UTC_NEVER};
+
+    ck_ok(notices_add(harness.inventory, &notice, NULL, &err));
+    AUTO_ANSWER struct answer answer = harness_ask(&harness, "GET", "/v1/status", NULL);
+    ck_json_number(answer.json, "mail.waiting", 1);
+    ck_json_text(answer.json, "mail.oldest", "2027-01-15T06:00:00Z");
+    ck_json_null(answer.json, "problems.0.certificate");
+}
+END_TEST
+
+START_TEST(list_has_what_a_table_needs)
+{
+    harness_www(&harness);
+    AUTO_ANSWER struct answer answer = harness_ask(&harness, "GET", "/v1/certificates", NULL);
+
+    ck_assert_int_eq(answer.status, 200);
+    ck_json_null(answer.json, "more_after");
+    ck_json_text(answer.json, "certificates.0.name", "www");
+    ck_json_text(answer.json, "certificates.0.names.0", "dns:www.example.com");
+    ck_json_text(answer.json, "certificates.0.policy", "default");
+    ck_json_text(answer.json, "certificates.0.state", "ok");
+    ck_json_text(answer.json, "certificates.0.not_after", "2027-03-16T08:00:00Z");
+    ck_json_text(answer.json, "certificates.0.next.owner", "daemon");
+    ck_json_null(answer.json, "certificates.0.next.target");
+}
+END_TEST
+
+static void add_named(const char *name)
+{
+    struct error err = {0};
+    AUTO_NAMES struct names names = {0};
+    int64_t id;
+
+    ck_ok(names_add_tagged(&names, "dns:a.example", &err));
+    struct certificate_row row = {.name = (char *)(uintptr_t)name,
+                                  .policy = (char *)(uintptr_t) "default",
+                                  .names = names,
+                                  .added_at = HARNESS_NOW};
+    ck_ok(certificates_add(harness.inventory, &row, &id, &err));
+}
+
+START_TEST(list_comes_in_pages)
+{
+    add_named("a");
+    add_named("b");
+    add_named("c");
+    AUTO_ANSWER struct answer first =
+        harness_ask(&harness, "GET", "/v1/certificates?limit=2", NULL);
+    ck_assert_uint_eq(json_array_size(at(first.json, "certificates")), 2);
+    ck_json_text(first.json, "more_after", "b");
+    ck_json_null(first.json, "certificates.0.not_after");
+    AUTO_ANSWER struct answer second =
+        harness_ask(&harness, "GET", "/v1/certificates?limit=2&after=b", NULL);
+    ck_assert_uint_eq(json_array_size(at(second.json, "certificates")), 1);
+    ck_json_null(second.json, "more_after");
+    ck_json_text(second.json, "certificates.0.name", "c");
+    AUTO_ANSWER struct answer exact =
+        harness_ask(&harness, "GET", "/v1/certificates?limit=3", NULL);
+    ck_json_null(exact.json, "more_after");
+    AUTO_ANSWER struct answer wrong =
+        harness_ask(&harness, "GET", "/v1/certificates?limit=0", NULL);
+    ck_refused(wrong, 400, "E_INPUT", "limit");
+}
+END_TEST
+
+START_TEST(certificate_tells_everything)
+{
+    int64_t id = harness_www(&harness);
+    AUTO_ANSWER struct answer answer = harness_ask(&harness, "GET", "/v1/certificates/www", NULL);
+
+    ck_assert_int_eq(answer.status, 200);
+    ck_json_text(answer.json, "state", "ok");
+    ck_json_text(answer.json, "accepted.issuer", "CN=Example CA");
+    ck_json_text(answer.json, "accepted.serial", "01");
+    ck_assert_uint_eq(strlen(json_string_value(at(answer.json, "accepted.sha256"))), 64);
+    ck_json_number(answer.json, "accepted.intermediates", 0);
+    ck_json_null(answer.json, "open");
+    ck_json_null(answer.json, "retired_at");
+    ck_json_text(answer.json, "targets.0.service", "files");
+    ck_json_text(answer.json, "targets.0.files.key", "/srv/www.key");
+    ck_json_text(answer.json, "targets.0.endpoints.0.host", "::1");
+    ck_json_number(answer.json, "targets.0.endpoints.0.port", 443);
+    ck_json_null(answer.json, "targets.0.endpoints.0.server_name");
+    ck_json_null(answer.json, "targets.0.deployment.staged_at");
+    ck_json_text(answer.json, "targets.0.deployment.verified_at", "2027-01-14T08:06:40Z");
+    ck_json_null(answer.json, "targets.0.deployment.previous_sha256");
+    ck_json_number(answer.json, "targets.0.verified_renewal", 1);
+
+    begin_renewal(id, HARNESS_NOW - 300);
+    AUTO_ANSWER struct answer open = harness_ask(&harness, "GET", "/v1/certificates/www", NULL);
+    ck_json_text(open.json, "open.reason", "asked for by uid 0");
+    ck_json_text(open.json, "open.requested_at", "2027-01-15T07:55:00Z");
+    ck_json_null(open.json, "open.rejected_reason");
+    AUTO_ANSWER struct answer none = harness_ask(&harness, "GET", "/v1/certificates/wwx", NULL);
+    ck_refused(none, 404, "E_NOT_FOUND", "wwx");
+}
+END_TEST
+
+static bool holds(const json_t *list, const char *piece)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strstr(json_string_value(json_array_get(list, i)), piece))
+            return true;
+    return false;
+}
+
+START_TEST(explain_says_why_and_who_was_told)
+{
+    struct error err = {0};
+    int64_t id = harness_www(&harness);
+    int64_t renewal = begin_renewal(id, HARNESS_NOW - 300);
+    AUTO_RENEWAL struct renewal_row row = {0};
+    struct notice_row notice = {.certificate_id = id,
+                                .renewal_id = renewal,
+                                .kind = (char *)(uintptr_t) "csr-ready",
+                                .stage = (char *)(uintptr_t) "csr-ready",
+                                .recipient = (char *)(uintptr_t) "ops@example.com",
+                                .created_at = HARNESS_NOW - 300};
+
+    ck_ok(renewals_get(harness.inventory, renewal, &row, &err));
+    row.rejected_at = HARNESS_NOW - 60;
+    row.rejected_reason = mem_strdup("names: wanted dns:www.example.com");
+    ck_ok(renewals_update(harness.inventory, &row, &err));
+    ck_ok(notices_add(harness.inventory, &notice, NULL, &err));
+    AUTO_ANSWER struct answer answer =
+        harness_ask(&harness, "GET", "/v1/certificates/www/explain", NULL);
+
+    ck_assert_int_eq(answer.status, 200);
+    ck_json_text(answer.json, "state", "rejected");
+    const json_t *why = at(answer.json, "why");
+    ck_assert(holds(why, "ends at 2027-03-16 08:00:00 UTC"));
+    ck_assert(holds(why, "handed over at 2027-01-15 07:55:00 UTC"));
+    ck_assert(holds(why, "/srv/drop"));
+    ck_assert(holds(why, "/srv/www.pem"));
+    ck_json_text(answer.json, "errors.0.at", "2027-01-15T07:59:00Z");
+    ck_json_text(answer.json, "errors.0.text", "names: wanted dns:www.example.com");
+    ck_json_text(answer.json, "told.0.recipient", "ops@example.com");
+    ck_json_null(answer.json, "told.0.sent_at");
+    ck_assert(json_is_string(at(answer.json, "told.0.next_try_at")));
+    ck_assert(json_is_string(at(answer.json, "next.at")));
+}
+END_TEST
+
+START_TEST(explain_of_a_new_one)
+{
+    add_named("new");
+    AUTO_ANSWER struct answer answer =
+        harness_ask(&harness, "GET", "/v1/certificates/new/explain", NULL);
+
+    ck_json_text(answer.json, "state", "new");
+    ck_assert(holds(at(answer.json, "why"), "No certificate has been accepted"));
+    ck_assert_uint_eq(json_array_size(at(answer.json, "told")), 0);
+}
+END_TEST
+
+START_TEST(history_of_one_and_of_all)
+{
+    struct error err = {0};
+    int64_t id = harness_www(&harness);
+
+    ck_ok(
+        events_add(harness.inventory, HARNESS_NOW - 2, 0, 0, "daemon", "began", "unlapsed", &err));
+    ck_ok(events_add(harness.inventory, HARNESS_NOW - 1, id, 1, "uid 0", "asked", "by hand", &err));
+    AUTO_ANSWER struct answer all = harness_ask(&harness, "GET", "/v1/history", NULL);
+    ck_assert_uint_eq(json_array_size(at(all.json, "events")), 2);
+    ck_json_null(all.json, "events.0.certificate");
+    ck_json_null(all.json, "events.0.renewal");
+    ck_json_text(all.json, "events.1.certificate", "www");
+    ck_json_text(all.json, "events.1.at", "2027-01-15T07:59:59Z");
+    AUTO_ANSWER struct answer one =
+        harness_ask(&harness, "GET", "/v1/certificates/www/history?limit=1", NULL);
+    ck_assert_uint_eq(json_array_size(at(one.json, "events")), 1);
+    ck_json_text(one.json, "events.0.kind", "asked");
+    AUTO_ANSWER struct answer none =
+        harness_ask(&harness, "GET", "/v1/certificates/x/history", NULL);
+    ck_refused(none, 404, "E_NOT_FOUND", "x");
+    AUTO_ANSWER struct answer wrong = harness_ask(&harness, "GET", "/v1/history?limit=x", NULL);
+    ck_refused(wrong, 400, "E_INPUT", "limit");
+}
+END_TEST
+
+START_TEST(request_once_it_is_made)
+{
+    struct error err = {0};
+    int64_t id = harness_www(&harness);
+    AUTO_ANSWER struct answer none =
+        harness_ask(&harness, "GET", "/v1/certificates/www/request", NULL);
+    ck_refused(none, 404, "E_NOT_FOUND", "no open renewal");
+
+    int64_t renewal = begin_renewal(id, UTC_NEVER);
+    AUTO_ANSWER struct answer early =
+        harness_ask(&harness, "GET", "/v1/certificates/www/request", NULL);
+    ck_refused(early, 409, "E_NOT_YET", "still being made");
+
+    AUTO_RENEWAL struct renewal_row row = {0};
+    ck_ok(renewals_get(harness.inventory, renewal, &row, &err));
+    row.csr = blob_copy(span_text("DER"));
+    row.requested_at = HARNESS_NOW;
+    ck_ok(renewals_update(harness.inventory, &row, &err));
+    AUTO_ANSWER struct answer made =
+        harness_ask(&harness, "GET", "/v1/certificates/www/request", NULL);
+    ck_assert_int_eq(made.status, 200);
+    ck_json_text(made.json, "csr",
+                 "-----BEGIN CERTIFICATE REQUEST-----\nREVS\n-----END CERTIFICATE REQUEST-----\n");
+    ck_json_text(made.json, "drop", "/srv/drop");
+    ck_json_number(made.json, "renewal", renewal);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *suite = suite_create("api-read");
+    TCase *tcase = tcase_create("read");
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, status_of_an_empty_inventory);
+    tcase_add_test(tcase, status_counts_and_plans);
+    tcase_add_test(tcase, status_tells_stuck_mail);
+    tcase_add_test(tcase, list_has_what_a_table_needs);
+    tcase_add_test(tcase, list_comes_in_pages);
+    tcase_add_test(tcase, certificate_tells_everything);
+    tcase_add_test(tcase, explain_says_why_and_who_was_told);
+    tcase_add_test(tcase, explain_of_a_new_one);
+    tcase_add_test(tcase, history_of_one_and_of_all);
+    tcase_add_test(tcase, request_once_it_is_made);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return testing_run(suite());
+}

@@ -1,0 +1,561 @@
+#include "tests/daemon/life/scene.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "store/events.h"
+
+static struct error err;
+static char *last_receipt;
+
+/* Counts a call to the world, and dies where the test wants it. */
+static void tick(struct scene *scene)
+{
+    if (++scene->calls == scene->die_at)
+        kill(getpid(), SIGKILL);
+}
+
+static utc_t now(void *self)
+{
+    return ((const struct scene *)self)->now;
+}
+
+/* Wraps a call so that the process can die just before and just after it. */
+#define TICKED(scene, call) \
+    do {                    \
+        tick(scene);        \
+        int rc_ = (call);   \
+        tick(scene);        \
+        return rc_;         \
+    } while (0)
+
+static int make_request(void *self, int64_t id, const struct key_request *request,
+                        struct sealed_key *ret_key, struct blob *ret_csr, struct error *ret_err)
+{
+    struct scene *scene = self;
+
+    TICKED(scene, keeper_make_request(scene->keeper, id, request, ret_key, ret_csr, ret_err));
+}
+
+static int seal(void *self, int64_t id, struct span key, struct sealed_key *ret,
+                struct error *ret_err)
+{
+    struct scene *scene = self;
+
+    TICKED(scene, keeper_seal(scene->keeper, id, key, ret, ret_err));
+}
+
+static int reseal(void *self, int64_t from_id, const struct sealed_key *from, int64_t to_id,
+                  struct blob *ret, struct error *ret_err)
+{
+    struct scene *scene = self;
+
+    TICKED(scene, keeper_reseal(scene->keeper, from_id, from, to_id, ret, ret_err));
+}
+
+static int build_bundle(void *self, int64_t id, const struct sealed_key *key, struct span leaf,
+                        const struct blobs *chain, struct bundle *ret, struct error *ret_err)
+{
+    struct scene *scene = self;
+
+    TICKED(scene, keeper_build_bundle(scene->keeper, id, key, leaf, chain, ret, ret_err));
+}
+
+static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
+                         struct error *ret_err)
+{
+    (void)self;
+    return delivery_read(file, ret, ret_err);
+}
+
+static int build_chain(void *self, const struct policy *policy, struct span leaf,
+                       const struct chain_pool *pool, utc_t at, struct chain *ret,
+                       struct error *ret_err)
+{
+    const struct scene *scene = self;
+
+    (void)policy;
+    return chain_build(leaf, pool, scene->anchors, at, ret, ret_err);
+}
+
+static int write_request(void *self, const char *name, struct span csr_pem, struct error *ret_err)
+{
+    struct scene *scene = self;
+    AUTO_FREE char *path = mem_printf("%s/%s.csr", scene->dir, name);
+
+    TICKED(scene, file_replace(path, csr_pem, FILE_PUBLIC, ret_err));
+}
+
+static int live_pair_read(void *self, const struct deploy_order *order, struct live_pair *ret,
+                          struct error *ret_err)
+{
+    (void)self;
+    return live_read(order, ret, ret_err);
+}
+
+static int check(void *self, const struct deploy_order *order, const struct bundle *bundle,
+                 struct error *ret_err)
+{
+    TICKED((struct scene *)self, deployer_check(order, bundle, ret_err));
+}
+
+static int stage(void *self, const struct deploy_order *order, const struct bundle *bundle,
+                 uint8_t ret_previous[SHA256_LEN], struct error *ret_err)
+{
+    TICKED((struct scene *)self, deployer_stage(order, bundle, ret_previous, ret_err));
+}
+
+static int act_test(struct scene *scene, struct error *ret_err)
+{
+    return scene->config_broken
+               ? error_set(ret_err, E_COMMAND, "the service's test: unknown directive")
+               : 0;
+}
+
+static int test(void *self, const struct deploy_order *order, struct error *ret_err)
+{
+    (void)order;
+    TICKED((struct scene *)self, act_test(self, ret_err));
+}
+
+static int swap(void *self, const struct deploy_order *order, struct error *ret_err)
+{
+    TICKED((struct scene *)self, deployer_swap(order, ret_err));
+}
+
+/* The leaf that the live file holds. */
+static int installed_leaf(const struct scene *scene, struct blob *ret, struct error *ret_err)
+{
+    AUTO_BLOB struct blob file = {0};
+    AUTO_OBJECTS struct delivery_objects objects = {0};
+    int rc = file_read(scene->crt_file, BUF_MAX_PEM, &file, ret_err);
+
+    if (rc == 0)
+        rc = delivery_read(blob_span(&file), &objects, ret_err);
+    if (rc == 0 && objects.count > 0)
+        *ret = blob_take(&objects.items[0].der);
+    return rc;
+}
+
+static int installed(const struct scene *scene, uint8_t ret[SHA256_LEN], struct error *ret_err)
+{
+    AUTO_BLOB struct blob leaf = {0};
+    int rc = installed_leaf(scene, &leaf, ret_err);
+
+    if (rc == 0)
+        sha256_of(blob_span(&leaf), ret);
+    return rc;
+}
+
+static int act_reload(struct scene *scene, struct error *ret_err)
+{
+    uint8_t hash[SHA256_LEN];
+    int rc = installed(scene, hash, ret_err);
+
+    if (rc < 0 || scene->ignores_reload)
+        return rc;
+    return file_replace(scene->served_file, span_of(hash, sizeof hash), FILE_PUBLIC, ret_err);
+}
+
+static int reload(void *self, const struct deploy_order *order, struct error *ret_err)
+{
+    (void)order;
+    TICKED((struct scene *)self, act_reload(self, ret_err));
+}
+
+static int act_verify(struct scene *scene, const struct expectation *expected, struct buf *report,
+                      struct error *ret_err)
+{
+    AUTO_BLOB struct blob served = {0};
+    int rc = file_read(scene->served_file, 64, &served, ret_err);
+
+    if (rc < 0)
+        return rc;
+    if (!span_equal(blob_span(&served), span_of(expected->leaf_sha256, SHA256_LEN)))
+        return error_set(ret_err, E_NOT_SERVED, "127.0.0.1:443: serves the old certificate");
+    if (report)
+        buf_add_text(report, "127.0.0.1:443: as expected\n");
+    return 0;
+}
+
+static int verify(void *self, const struct deploy_order *order, const struct expectation *expected,
+                  struct buf *report, struct error *ret_err)
+{
+    (void)order;
+    TICKED((struct scene *)self, act_verify(self, expected, report, ret_err));
+}
+
+static int restore(void *self, const struct deploy_order *order, struct error *ret_err)
+{
+    TICKED((struct scene *)self, deployer_restore(order, ret_err));
+}
+
+static int clean(void *self, const struct deploy_order *order, struct error *ret_err)
+{
+    TICKED((struct scene *)self, deployer_clean(order, ret_err));
+}
+
+/* The mailbox is a file: one line a mail. */
+static int act_send(struct scene *scene, const struct notice_row *notice, struct error *ret_err)
+{
+    if (scene->mail_is_dead)
+        return error_set(ret_err, E_NETWORK, "mail: connection refused");
+    if (scene->mail_is_refused)
+        return error_set(ret_err, E_REFUSED, "mail: 550 no such user");
+    FILE *file = fopen(scene->mail_file, "a");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "%s %s %s\n", notice->kind, notice->stage, notice->recipient);
+    ck_assert_int_eq(fclose(file), 0);
+    return 0;
+}
+
+static int send_mail(void *self, const struct notice_row *notice, struct span csr_pem,
+                     struct error *ret_err)
+{
+    (void)csr_pem;
+    TICKED((struct scene *)self, act_send(self, notice, ret_err));
+}
+
+static const struct world functions = {
+    .now = now,
+    .make_request = make_request,
+    .seal = seal,
+    .reseal = reseal,
+    .build_bundle = build_bundle,
+    .read_delivery = read_delivery,
+    .build_chain = build_chain,
+    .write_request = write_request,
+    .live_read = live_pair_read,
+    .check = check,
+    .stage = stage,
+    .test = test,
+    .swap = swap,
+    .reload = reload,
+    .verify = verify,
+    .restore = restore,
+    .clean = clean,
+    .send = send_mail,
+};
+
+static void write_file(const char *path, const char *text)
+{
+    ck_ok(file_replace(path, span_text(text), FILE_PRIVATE, &err));
+}
+
+static void load_rules(struct scene *scene, const char *more)
+{
+    static const char service[] =
+        "services:\n  plain:\n    files: {key: {mode: 0600}, fullchain: {mode: 0644}}\n";
+    AUTO_BUF struct buf complaints;
+    AUTO_FREE char *policy = mem_printf("policies:\n  test:\n    lead: 10d\n    retry: [1m, 10m]\n "
+                                        "   recipients: [a@example.com]\n%s",
+                                        more);
+
+    buf_init(&complaints, BUF_MAX_CONFIG);
+    scene->policies = policies_open();
+    scene->services = services_open();
+    ck_ok(policies_load(scene->policies, "test.yaml", policy, strlen(policy), &complaints, &err));
+    ck_ok(policies_finish(scene->policies, &complaints, &err));
+    ck_ok(services_load(scene->services, "test.yaml", service, strlen(service), &complaints, &err));
+    ck_ok(services_finish(scene->services, &complaints, &err));
+}
+
+static void install_old_pair(struct scene *scene, seconds_t left)
+{
+    uint8_t hash[SHA256_LEN];
+
+    scene->old_leaf = authority_make(
+        scene->issuing,
+        &(struct authority_plan){.subject = "www.example.com",
+                                 .names = "DNS:www.example.com",
+                                 .not_before = scene->now - 85 * (utc_t)AUTHORITY_DAY,
+                                 .not_after = scene->now + left});
+    AUTO_FREE char *chain =
+        mem_printf("%s%s", authority_pem(scene->old_leaf), authority_pem(scene->issuing));
+    write_file(scene->key_file, authority_key_pem(scene->old_leaf));
+    write_file(scene->crt_file, chain);
+    sha256_of(authority_der(scene->old_leaf), hash);
+    ck_ok(file_replace(scene->served_file, span_of(hash, sizeof hash), FILE_PUBLIC, &err));
+}
+
+static void open_inventory(struct scene *scene)
+{
+    AUTO_FREE char *sealing = mem_printf("%s/sealing.key", scene->dir);
+    static const seconds_t mail_retry[] = {60, 300};
+    struct inventory *inventory = NULL;
+
+    ck_ok(keeper_open(sealing, true, &scene->keeper, &err));
+    ck_ok(inventory_open(scene->inventory_file, &inventory, &err));
+    scene->world = functions;
+    scene->world.self = scene;
+    scene->life = (struct life){.inventory = inventory,
+                                .world = &scene->world,
+                                .policies = scene->policies,
+                                .services = scene->services,
+                                .recipients = &scene->recipients,
+                                .drop_shown = "/drop",
+                                .requests = "/requests",
+                                .host = "host.example.com",
+                                .mail_retry = mail_retry,
+                                .mail_retry_count = 2,
+                                .mail_give_up = 3 * AUTHORITY_DAY};
+}
+
+void scene_open(struct scene *scene, seconds_t left, const char *more)
+{
+    AUTO_FREE char *root = testing_path("root.pem");
+    const char *files[] = {root};
+
+    *scene = (struct scene){.now = AUTHORITY_NOW, .dir = testing_dir()};
+    scene->key_file = testing_path("www.key");
+    scene->crt_file = testing_path("www.crt");
+    scene->served_file = testing_path("served");
+    scene->mail_file = testing_path("mails");
+    scene->inventory_file = testing_path("inventory.db");
+    scene->root =
+        authority_make(NULL, &(struct authority_plan){.subject = "Example Root", .ca = true});
+    scene->issuing = authority_make(
+        scene->root, &(struct authority_plan){.subject = "Example Issuing", .ca = true});
+    write_file(root, authority_pem(scene->root));
+    write_file(scene->mail_file, "");
+    ck_ok(anchors_open(files, 1, false, &scene->anchors, &err));
+    load_rules(scene, more);
+    install_old_pair(scene, left);
+    open_inventory(scene);
+}
+
+void scene_stop(struct scene *scene)
+{
+    inventory_close(scene->life.inventory);
+    keeper_free(scene->keeper);
+    scene->life.inventory = NULL;
+    scene->keeper = NULL;
+}
+
+void scene_start(struct scene *scene)
+{
+    open_inventory(scene);
+    ck_ok(inventory_check(scene->life.inventory, &err));
+    ck_ok(life_plan_all(&scene->life, &err));
+}
+
+void scene_restart(struct scene *scene)
+{
+    scene_stop(scene);
+    scene_start(scene);
+}
+
+void scene_done(struct scene *scene)
+{
+    inventory_close(scene->life.inventory);
+    keeper_free(scene->keeper);
+    anchors_free(scene->anchors);
+    policies_free(scene->policies);
+    services_free(scene->services);
+    free(scene->key_file);
+    free(scene->crt_file);
+    free(scene->served_file);
+    free(scene->mail_file);
+    free(scene->inventory_file);
+    free(last_receipt);
+    last_receipt = NULL;
+    authority_done();
+}
+
+void scene_add(struct scene *scene)
+{
+    AUTO_NAMES struct names names = {0};
+    char host[] = "127.0.0.1", service[] = "plain";
+    struct endpoint_row endpoint = {.host = host, .port = 443};
+    struct target_row target = {.service = service, .endpoints = &endpoint, .endpoint_count = 1};
+    int64_t id = 0;
+
+    target.files[BUNDLE_KEY] = scene->key_file;
+    target.files[BUNDLE_FULLCHAIN] = scene->crt_file;
+    ck_ok(names_add(&names, NAME_DNS, "www.example.com", &err));
+    ck_ok(life_add(&scene->life,
+                   &(struct life_add){.name = "www",
+                                      .policy = "test",
+                                      .names = &names,
+                                      .targets = &target,
+                                      .target_count = 1,
+                                      .actor = "uid 0"},
+                   &id, &err));
+}
+
+/* One lane until nothing is due; true when it did something. */
+static bool run_lane(struct scene *scene, int lane)
+{
+    bool any = false;
+
+    for (int rounds = 0;; rounds++) {
+        utc_t at = 0;
+        int rc = lane == 2 ? life_send(&scene->life, &at, &err)
+                           : life_step(&scene->life, lane == 1, &at, &err);
+
+        ck_assert_msg(rc == 0 || rc == E_NOT_FOUND, "%s", err.text);
+        ck_assert_msg(rounds < 100, "lane %d never comes to rest", lane);
+        if (rc == E_NOT_FOUND)
+            return any;
+        any = true;
+    }
+}
+
+void scene_run(struct scene *scene)
+{
+    for (bool any = true; any;) {
+        any = run_lane(scene, 0);
+        any = run_lane(scene, 1) || any;
+        any = run_lane(scene, 2) || any;
+    }
+}
+
+void scene_later(struct scene *scene, seconds_t length)
+{
+    scene->now += length;
+    scene_run(scene);
+}
+
+static struct certificate_row row_of(struct scene *scene)
+{
+    struct certificate_row row = {0};
+
+    ck_ok(certificates_find(scene->life.inventory, "www", &row, &err));
+    return row;
+}
+
+struct blob scene_csr(struct scene *scene)
+{
+    AUTO_CERTIFICATE struct certificate_row row = row_of(scene);
+    AUTO_RENEWAL struct renewal_row open = {0};
+
+    ck_ok(renewals_open(scene->life.inventory, row.id, &open, &err));
+    return blob_take(&open.csr);
+}
+
+const struct authority *scene_sign(struct scene *scene, const struct authority_plan *plan)
+{
+    AUTO_BLOB struct blob csr = scene_csr(scene);
+    struct authority_plan full = plan ? *plan : (struct authority_plan){0};
+
+    full.csr = blob_span(&csr);
+    return authority_make(scene->issuing, &full);
+}
+
+bool scene_deliver(struct scene *scene, const char *name, struct span data)
+{
+    struct life_verdict verdict = {0};
+    uint8_t hash[SHA256_LEN];
+
+    sha256_of(data, hash);
+    ck_ok(life_intake(&scene->life, name, data, hash, NULL, &verdict, &err));
+    ck_ok(life_filed(&scene->life, verdict.delivery_id, name, &err));
+    free(last_receipt);
+    last_receipt = verdict.receipt;
+    return verdict.accepted;
+}
+
+const char *scene_receipt(const struct scene *scene)
+{
+    (void)scene;
+    return last_receipt;
+}
+
+bool scene_deliver_all(struct scene *scene, const struct authority *leaf)
+{
+    AUTO_FREE char *pem = mem_printf("%s%s", authority_pem(scene->issuing), authority_pem(leaf));
+
+    return scene_deliver(scene, "bundle.pem", span_text(pem));
+}
+
+const char *scene_state(struct scene *scene)
+{
+    AUTO_CERTIFICATE struct certificate_row row = row_of(scene);
+    struct certificate_facts facts;
+
+    ck_ok(life_facts(scene->life.inventory, &row, &facts, &err));
+    return state_text(policy_state(&facts, life_policy(&scene->life, &row), scene->now));
+}
+
+bool scene_serves(struct scene *scene, const struct authority *leaf)
+{
+    AUTO_BLOB struct blob served = {0};
+    AUTO_SECRET struct blob key = {0};
+    uint8_t live[SHA256_LEN], wanted[SHA256_LEN];
+
+    sha256_of(authority_der(leaf), wanted);
+    ck_ok(installed(scene, live, &err));
+    ck_ok(file_read(scene->served_file, 64, &served, &err));
+    ck_ok(file_read(scene->key_file, BUF_MAX_PEM, &key, &err));
+    return memcmp(live, wanted, SHA256_LEN) == 0 &&
+           key_fits_cert(blob_span(&key), authority_der(leaf)) &&
+           span_equal(blob_span(&served), span_of(wanted, SHA256_LEN));
+}
+
+int64_t scene_count(struct scene *scene)
+{
+    int64_t count = 0;
+
+    ck_ok(certificates_count(scene->life.inventory, &count, &err));
+    return count;
+}
+
+bool scene_pair_fits(const struct scene *scene)
+{
+    AUTO_BLOB struct blob leaf = {0};
+    AUTO_SECRET struct blob key = {0};
+
+    ck_ok(installed_leaf(scene, &leaf, &err));
+    ck_ok(file_read(scene->key_file, BUF_MAX_PEM, &key, &err));
+    return key_fits_cert(blob_span(&key), blob_span(&leaf));
+}
+
+int scene_leftovers(const struct scene *scene)
+{
+    DIR *dir = opendir(scene->dir);
+    int count = 0;
+
+    ck_assert_ptr_nonnull(dir);
+    for (const struct dirent *entry; (entry = readdir(dir));)
+        count += strstr(entry->d_name, ".unlapsed-") != NULL;
+    closedir(dir);
+    return count;
+}
+
+int scene_mails(const struct scene *scene, const char *kind)
+{
+    AUTO_BLOB struct blob text = {0};
+    AUTO_FREE char *word = mem_printf("%s ", kind);
+    int count = 0;
+
+    ck_ok(file_read(scene->mail_file, BUF_MAX_MAIL, &text, &err));
+    for (const char *line = (const char *)text.data; *line != '\0'; line += strcspn(line, "\n") + 1)
+        count += strncmp(line, word, strlen(word)) == 0;
+    return count;
+}
+
+struct counting {
+    const char *kind;
+    int count;
+};
+
+static int count_event(void *self, const struct event_row *row, struct error *ret_err)
+{
+    struct counting *counting = self;
+
+    (void)ret_err;
+    counting->count += strcmp(row->kind, counting->kind) == 0;
+    return 0;
+}
+
+int scene_events(struct scene *scene, const char *kind)
+{
+    struct counting counting = {kind, 0};
+
+    ck_ok(events_each(scene->life.inventory, 0, 1000, count_event, &counting, &err));
+    return counting.count;
+}

@@ -1,0 +1,500 @@
+#include "daemon/life/life.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "tests/daemon/life/scene.h"
+
+enum { DAY = AUTHORITY_DAY };
+
+static struct scene scene;
+
+/* Due at once: the lead time is 10 days. */
+static void open_due(void)
+{
+    scene_open(&scene, 6 * DAY, "");
+}
+
+static void close_scene(void)
+{
+    scene_done(&scene);
+}
+
+START_TEST(the_whole_road)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    ck_assert_str_eq(scene_state(&scene), "handed over");
+    ck_assert(scene_serves(&scene, scene.old_leaf));
+    ck_assert_int_eq(scene_mails(&scene, "csr-ready"), 1);
+    const struct authority *leaf = scene_sign(&scene, NULL);
+
+    ck_assert(scene_deliver_all(&scene, leaf));
+    scene_run(&scene);
+    ck_assert_str_eq(scene_state(&scene), "ok");
+    ck_assert(scene_serves(&scene, leaf));
+    ck_assert_int_eq(scene_mails(&scene, "accepted"), 1);
+    ck_assert_int_eq(scene_mails(&scene, "deployed"), 1);
+    ck_assert_int_eq(scene_mails(&scene, "rolled-back"), 0);
+}
+END_TEST
+
+START_TEST(nothing_is_due_while_the_lead_time_is_far)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    ck_assert_str_eq(scene_state(&scene), "ok");
+    ck_assert_int_eq(scene_events(&scene, "started"), 0);
+    scene_later(&scene, 20 * DAY - 1);
+    ck_assert_int_eq(scene_events(&scene, "started"), 0);
+    scene_later(&scene, 1);
+    ck_assert_int_eq(scene_events(&scene, "started"), 1);
+}
+END_TEST
+
+START_TEST(leaf_waits_for_its_chain_in_any_order)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    const struct authority *other =
+        authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
+    AUTO_BLOB struct blob csr = scene_csr(&scene);
+    const struct authority *leaf =
+        authority_make(other, &(struct authority_plan){.csr = blob_span(&csr)});
+
+    ck_assert(scene_deliver(&scene, "leaf.cer", authority_der(leaf)));
+    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "CN=New Issuing"));
+    scene_run(&scene);
+    ck_assert_str_eq(scene_state(&scene), "waiting chain");
+    scene_later(&scene, 600);
+    ck_assert_int_eq(scene_mails(&scene, "waiting-chain"), 1);
+    ck_assert(scene_serves(&scene, scene.old_leaf));
+    ck_assert(scene_deliver(&scene, "ca.cer", authority_der(other)));
+    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "completed the certificate www"));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+}
+END_TEST
+
+/* Drops something wrong and looks that the live service and the open request are as before. */
+static void expect_refusal(const char *what, struct span data, const char *reason)
+{
+    int mails = scene_mails(&scene, "rejected") + scene_mails(&scene, "unusable");
+    AUTO_BLOB struct blob before = scene_csr(&scene);
+
+    ck_assert_msg(!scene_deliver(&scene, what, data), "%s was accepted: %s", what,
+                  scene_receipt(&scene));
+    ck_assert_msg(strstr(scene_receipt(&scene), reason), "%s: wanted \"%s\" in: %s", what, reason,
+                  scene_receipt(&scene));
+    scene_run(&scene);
+    AUTO_BLOB struct blob after = scene_csr(&scene);
+    ck_assert_msg(span_equal(blob_span(&before), blob_span(&after)),
+                  "%s: another request is open now", what);
+    ck_assert_msg(scene_serves(&scene, scene.old_leaf), "%s changed what is served", what);
+    ck_assert_msg(scene_mails(&scene, "rejected") + scene_mails(&scene, "unusable") == mails + 1,
+                  "%s: nobody was told", what);
+}
+
+START_TEST(wrong_deliveries_are_refused_with_their_reason)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    const struct authority *foreign =
+        authority_make(scene.issuing, &(struct authority_plan){.subject = "www.example.com",
+                                                               .names = "DNS:www.example.com"});
+    const struct authority *self =
+        authority_make(NULL, &(struct authority_plan){.subject = "www.example.com",
+                                                      .names = "DNS:www.example.com"});
+    const struct authority *self_ca =
+        authority_make(NULL, &(struct authority_plan){.subject = "www.example.com", .ca = true});
+    const struct authority *expired =
+        scene_sign(&scene, &(struct authority_plan){.not_before = scene.now - 3 * DAY,
+                                                    .not_after = scene.now - DAY});
+    const struct authority *shorter =
+        scene_sign(&scene, &(struct authority_plan){.not_after = scene.now + DAY});
+    AUTO_BLOB struct blob csr = scene_csr(&scene);
+    AUTO_FREE char *truncated = mem_strdup(authority_pem(scene_sign(&scene, NULL)));
+
+    truncated[strlen(truncated) / 2] = '\0';
+    expect_refusal("foreign.pem", authority_der(foreign), "belongs to no request");
+    expect_refusal("self.pem", authority_der(self), "self-signed");
+    expect_refusal("self-ca.pem", authority_der(self_ca), "self-signed");
+    expect_refusal("expired.pem", authority_der(expired), "expired");
+    expect_refusal("shorter.pem", authority_der(shorter), "no-downgrade");
+    expect_refusal("truncated.pem", span_text(truncated), "END");
+    expect_refusal("request.csr", blob_span(&csr), "goes to the authority");
+    expect_refusal("login.html",
+                   span_text("<!DOCTYPE html><html><body>Please log in</body></html>"), "HTML");
+    expect_refusal("empty", span_text(""), "empty");
+    expect_refusal("key.pem", span_text(authority_key_pem(foreign)), "disclosed");
+}
+END_TEST
+
+START_TEST(a_missing_name_is_refused_and_a_better_one_is_welcome)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    /* Same key, other name: what an authority returns that was asked for something else. */
+    const struct authority *leaf = scene_sign(&scene, NULL);
+    const struct authority *other =
+        scene_sign(&scene, &(struct authority_plan){.subject = "mail.example.com",
+                                                    .names = "DNS:mail.example.com"});
+
+    expect_refusal("other.pem", authority_der(other), "dns:www.example.com");
+    ck_assert_str_eq(scene_state(&scene), "rejected");
+    ck_assert(scene_deliver_all(&scene, leaf));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+}
+END_TEST
+
+START_TEST(an_untrusted_root_is_refused)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    const struct authority *root =
+        authority_make(NULL, &(struct authority_plan){.subject = "Other Root", .ca = true});
+    AUTO_BLOB struct blob csr = scene_csr(&scene);
+    const struct authority *leaf =
+        authority_make(root, &(struct authority_plan){.csr = blob_span(&csr)});
+    AUTO_FREE char *pem = mem_printf("%s%s", authority_pem(root), authority_pem(leaf));
+
+    expect_refusal("bundle.pem", span_text(pem), "not trusted");
+}
+END_TEST
+
+START_TEST(the_same_delivery_twice_is_known)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    const struct authority *leaf = scene_sign(&scene, NULL);
+
+    ck_assert(scene_deliver_all(&scene, leaf));
+    scene_run(&scene);
+    ck_assert(scene_deliver(&scene, "again.pem", authority_der(leaf)));
+    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "Already have it"));
+    scene_run(&scene);
+    ck_assert_int_eq(scene_events(&scene, "verified"), 1);
+    ck_assert_int_eq(scene_mails(&scene, "deployed"), 1);
+}
+END_TEST
+
+START_TEST(a_reissue_for_the_same_key_is_its_own_turn)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    AUTO_BLOB struct blob csr = scene_csr(&scene);
+
+    ck_assert(scene_deliver_all(&scene, scene_sign(&scene, NULL)));
+    scene_run(&scene);
+    const struct authority *longer =
+        authority_make(scene.issuing, &(struct authority_plan){.csr = blob_span(&csr),
+                                                               .not_after = scene.now + 190 * DAY});
+    ck_assert(scene_deliver(&scene, "longer.pem", authority_der(longer)));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, longer));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+}
+END_TEST
+
+START_TEST(a_refused_reissue_leaves_nothing_open)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    AUTO_BLOB struct blob csr = scene_csr(&scene);
+    const struct authority *leaf = scene_sign(&scene, NULL);
+
+    ck_assert(scene_deliver_all(&scene, leaf));
+    scene_run(&scene);
+    const struct authority *shorter =
+        authority_make(scene.issuing, &(struct authority_plan){.csr = blob_span(&csr),
+                                                               .not_after = scene.now + 20 * DAY});
+    ck_assert(!scene_deliver(&scene, "shorter.pem", authority_der(shorter)));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+}
+END_TEST
+
+START_TEST(the_answer_to_a_superseded_request_is_taken)
+{
+    struct error err = {0};
+    int64_t id = 0;
+
+    scene_add(&scene);
+    scene_run(&scene);
+    const struct authority *late = scene_sign(&scene, NULL);
+    ck_assert_int_eq(life_renew(&scene.life, "www", false, "uid 0", &id, &err), E_EXISTS);
+    ck_ok(life_renew(&scene.life, "www", true, "uid 0", &id, &err));
+    scene_run(&scene);
+    ck_assert_int_eq(scene_mails(&scene, "csr-ready"), 2);
+    ck_assert(scene_deliver_all(&scene, late));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, late));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+}
+END_TEST
+
+START_TEST(a_broken_configuration_is_left_alone_and_tried_again)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    const struct authority *leaf = scene_sign(&scene, NULL);
+
+    scene.config_broken = true;
+    testing_expect_log("deployment-failed");
+    ck_assert(scene_deliver_all(&scene, leaf));
+    scene_run(&scene);
+    ck_assert_str_eq(scene_state(&scene), "rolled back");
+    ck_assert(scene_serves(&scene, scene.old_leaf));
+    ck_assert_int_eq(scene_events(&scene, "staged"), 0);
+    ck_assert_int_eq(scene_mails(&scene, "rolled-back"), 1);
+    scene_later(&scene, 60);
+    ck_assert_int_eq(scene_events(&scene, "rolled-back"), 2);
+    ck_assert_int_eq(scene_mails(&scene, "rolled-back"), 1);
+    scene.config_broken = false;
+    scene_later(&scene, 600);
+    ck_assert(scene_serves(&scene, leaf));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+}
+END_TEST
+
+START_TEST(a_service_that_ignores_the_reload_is_rolled_back)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    const struct authority *leaf = scene_sign(&scene, NULL);
+
+    scene.ignores_reload = true;
+    testing_expect_log("deployment-failed");
+    ck_assert(scene_deliver_all(&scene, leaf));
+    scene_run(&scene);
+    ck_assert_str_eq(scene_state(&scene), "rolled back");
+    ck_assert(scene_serves(&scene, scene.old_leaf));
+    ck_assert_int_eq(scene_mails(&scene, "rolled-back"), 1);
+    scene.ignores_reload = false;
+    scene_later(&scene, 60);
+    ck_assert(scene_serves(&scene, leaf));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+}
+END_TEST
+
+START_TEST(a_certificate_of_the_future_is_held)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    const struct authority *leaf =
+        scene_sign(&scene, &(struct authority_plan){.not_before = scene.now + 3600});
+
+    ck_assert(scene_deliver_all(&scene, leaf));
+    scene_run(&scene);
+    ck_assert_str_eq(scene_state(&scene), "deploying");
+    ck_assert(scene_serves(&scene, scene.old_leaf));
+    scene_later(&scene, 3600);
+    ck_assert(scene_serves(&scene, leaf));
+}
+END_TEST
+
+START_TEST(nobody_renews_and_people_hear_it_climb)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    for (int hour = 0; hour < 6 * 24; hour++)
+        scene_later(&scene, 3600);
+    /* 5, 2.5, 1.25, 0.5 days of the lead of 10 and 1 day, which counts as half of 0.5. */
+    ck_assert_int_eq(scene_mails(&scene, "expires"), 5);
+    ck_assert_int_eq(scene_mails(&scene, "expired"), 0);
+    ck_assert_int_eq(scene_mails(&scene, "reminder"), 2);
+    scene_later(&scene, 1);
+    ck_assert_str_eq(scene_state(&scene), "expired");
+    ck_assert_int_eq(scene_mails(&scene, "expired"), 1);
+    for (int day = 0; day < 30; day++)
+        scene_later(&scene, DAY);
+    ck_assert_int_eq(scene_mails(&scene, "expired"), 11);
+    /* Late is not too late. */
+    const struct authority *leaf =
+        scene_sign(&scene, &(struct authority_plan){.not_before = scene.now - 60,
+                                                    .not_after = scene.now + 90 * DAY});
+    ck_assert(scene_deliver_all(&scene, leaf));
+    scene_run(&scene);
+    ck_assert_str_eq(scene_state(&scene), "ok");
+    ck_assert(scene_serves(&scene, leaf));
+}
+END_TEST
+
+START_TEST(a_dead_mail_server_delays_and_loses_nothing)
+{
+    testing_expect_log("mail-failed");
+    scene.mail_is_dead = true;
+    scene_add(&scene);
+    scene_run(&scene);
+    ck_assert_int_eq(scene_mails(&scene, "csr-ready"), 0);
+    scene_later(&scene, 60);
+    scene_restart(&scene);
+    scene_later(&scene, 600);
+    scene.mail_is_dead = false;
+    scene_later(&scene, 300);
+    ck_assert_int_eq(scene_mails(&scene, "csr-ready"), 1);
+    ck_assert_int_eq(scene_events(&scene, "mailed"), 1);
+}
+END_TEST
+
+START_TEST(a_refused_address_is_told_and_not_tried_again)
+{
+    testing_expect_log("mail-failed");
+    scene.mail_is_refused = true;
+    scene_add(&scene);
+    scene_run(&scene);
+    ck_assert_int_eq(scene_events(&scene, "mail-lost"), 1);
+    scene.mail_is_refused = false;
+    scene_later(&scene, 3600);
+    ck_assert_int_eq(scene_mails(&scene, "csr-ready"), 0);
+}
+END_TEST
+
+START_TEST(a_request_that_is_overtaken_is_not_mailed_any_more)
+{
+    testing_expect_log("mail-failed");
+    scene.mail_is_dead = true;
+    scene_add(&scene);
+    scene_run(&scene);
+    ck_assert(scene_deliver_all(&scene, scene_sign(&scene, NULL)));
+    scene.mail_is_dead = false;
+    scene_later(&scene, 3600);
+    ck_assert_int_eq(scene_mails(&scene, "csr-ready"), 0);
+    ck_assert_int_eq(scene_mails(&scene, "deployed"), 1);
+}
+END_TEST
+
+/* Whatever has happened before: goes on to the end of the road. */
+static void finish(void)
+{
+    if (scene_count(&scene) == 0)
+        scene_add(&scene);
+    scene_run(&scene);
+    if (strcmp(scene_state(&scene), "handed over") == 0)
+        scene_deliver_all(&scene, scene_sign(&scene, NULL));
+    scene_run(&scene);
+}
+
+enum { CRASH_CALLS = 32, UNDO_CALLS = 38 };
+
+/* The road in a child that is killed at one call to the world. */
+static void die_at_call(int call)
+{
+    int status = 0;
+
+    scene_stop(&scene);
+    pid_t pid = fork();
+    if (pid == 0) {
+        scene_start(&scene);
+        scene.die_at = call;
+        finish();
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+                  "call %d: not killed, status %x", call, status);
+    scene_start(&scene);
+}
+
+/* Nothing was lost, nothing was done twice. */
+static void expect_finished(int call)
+{
+    ck_assert_str_eq(scene_state(&scene), "ok");
+    ck_assert(!scene_serves(&scene, scene.old_leaf));
+    ck_assert_msg(scene_pair_fits(&scene), "call %d: the installed key does not fit", call);
+    ck_assert_int_eq(scene_events(&scene, "verified"), 1);
+    ck_assert_int_eq(scene_events(&scene, "accepted"), 1);
+    ck_assert_int_eq(scene_events(&scene, "requested"), 1);
+    ck_assert_int_eq(scene_leftovers(&scene), 0);
+    /* At least once; twice only for the one that was being sent when the process was killed. */
+    int mails = scene_mails(&scene, "csr-ready") + scene_mails(&scene, "accepted") +
+                scene_mails(&scene, "deployed");
+    ck_assert_msg(mails == 3 || mails == 4, "call %d: %d mails", call, mails);
+}
+
+START_TEST(killed_at_any_call_it_resumes_and_finishes_once)
+{
+    die_at_call(_i);
+    finish();
+    expect_finished(_i);
+}
+END_TEST
+
+START_TEST(killed_at_any_call_of_a_roll_back_it_resumes)
+{
+    testing_expect_log("deployment-failed");
+    scene.ignores_reload = true;
+    die_at_call(_i);
+    finish();
+    scene_later(&scene, 60);
+    ck_assert_str_eq(scene_state(&scene), "rolled back");
+    ck_assert_msg(scene_serves(&scene, scene.old_leaf), "call %d: the old pair is not back", _i);
+    scene.ignores_reload = false;
+    scene_later(&scene, 600);
+    expect_finished(_i);
+}
+END_TEST
+
+START_TEST(the_calls_of_a_roll_back_are_all_there_are)
+{
+    testing_expect_log("deployment-failed");
+    scene.ignores_reload = true;
+    finish();
+    ck_assert_int_eq(scene.calls, UNDO_CALLS);
+}
+END_TEST
+
+START_TEST(the_calls_that_are_killed_are_all_there_are)
+{
+    finish();
+    ck_assert_int_eq(scene.calls, CRASH_CALLS);
+}
+END_TEST
+
+static void open_far(void)
+{
+    scene_open(&scene, 30 * DAY, "");
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("daemon/life");
+    TCase *due = tcase_create("due"), *far = tcase_create("far"), *crash = tcase_create("crash");
+
+    tcase_add_checked_fixture(due, open_due, close_scene);
+    tcase_add_checked_fixture(far, open_far, close_scene);
+    tcase_add_checked_fixture(crash, open_due, close_scene);
+    tcase_set_timeout(due, TESTING_SLOW_SECONDS);
+    tcase_add_test(due, the_whole_road);
+    tcase_add_test(due, leaf_waits_for_its_chain_in_any_order);
+    tcase_add_test(due, wrong_deliveries_are_refused_with_their_reason);
+    tcase_add_test(due, a_missing_name_is_refused_and_a_better_one_is_welcome);
+    tcase_add_test(due, an_untrusted_root_is_refused);
+    tcase_add_test(due, the_same_delivery_twice_is_known);
+    tcase_add_test(due, a_reissue_for_the_same_key_is_its_own_turn);
+    tcase_add_test(due, a_refused_reissue_leaves_nothing_open);
+    tcase_add_test(due, the_answer_to_a_superseded_request_is_taken);
+    tcase_add_test(due, a_broken_configuration_is_left_alone_and_tried_again);
+    tcase_add_test(due, a_service_that_ignores_the_reload_is_rolled_back);
+    tcase_add_test(due, a_certificate_of_the_future_is_held);
+    tcase_add_test(due, nobody_renews_and_people_hear_it_climb);
+    tcase_add_test(due, a_dead_mail_server_delays_and_loses_nothing);
+    tcase_add_test(due, a_refused_address_is_told_and_not_tried_again);
+    tcase_add_test(due, a_request_that_is_overtaken_is_not_mailed_any_more);
+    tcase_add_test(far, nothing_is_due_while_the_lead_time_is_far);
+    tcase_add_loop_test(crash, killed_at_any_call_it_resumes_and_finishes_once, 1, CRASH_CALLS + 1);
+    tcase_add_test(crash, the_calls_that_are_killed_are_all_there_are);
+    tcase_add_loop_test(crash, killed_at_any_call_of_a_roll_back_it_resumes, 1, UNDO_CALLS + 1);
+    tcase_add_test(crash, the_calls_of_a_roll_back_are_all_there_are);
+    suite_add_tcase(suite, due);
+    suite_add_tcase(suite, far);
+    suite_add_tcase(suite, crash);
+    return testing_run(suite);
+}

@@ -1,0 +1,259 @@
+/* Cost grows with what is asked for, never with what is stored: asks SQLite for its plan of every
+ * statement that store/ runs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "store/authorities.h"
+#include "store/certificates.h"
+#include "store/deliveries.h"
+#include "store/deployments.h"
+#include "store/events.h"
+#include "store/notices.h"
+#include "store/renewals.h"
+#include "store/statement.h"
+#include "store/targets.h"
+#include "tests/store/sample.h"
+
+/* Steps that read more than they return, or sort: each with the reason it may. */
+static const char *const allowed[] = {
+    /* the few rows that the partial index holds are all wanted */
+    "SCAN deliveries USING INDEX deliveries_unfiled",
+    "SCAN renewals USING INDEX renewals_waiting_chain",
+    "SCAN notices USING INDEX notices_waiting",
+    /* counts, for people who ask */
+    "SCAN certificates USING COVERING INDEX certificates_by_policy",
+    "SCAN certificates USING COVERING INDEX sqlite_autoindex_certificates_1",
+    "SCAN authorities USING COVERING INDEX sqlite_autoindex_authorities_1",
+    /* the newest few, by id, ended by LIMIT */
+    "SCAN events",
+    /* a bind variable in IN (SELECT ...): by index on both sides */
+    "LIST SUBQUERY 1",
+};
+
+static struct inventory *inventory;
+static struct error err;
+
+SAMPLE_SEE(see_certificate, certificate_row)
+SAMPLE_SEE(see_renewal, renewal_row)
+SAMPLE_SEE(see_target, target_row)
+SAMPLE_SEE(see_delivery, delivery_row)
+SAMPLE_SEE(see_notice, notice_row)
+SAMPLE_SEE(see_event, event_row)
+
+static void use_certificates(int64_t id)
+{
+    AUTO_CERTIFICATE struct certificate_row row = {0};
+    struct seen seen = {0};
+    int64_t number = 0;
+    utc_t at = 0;
+
+    ck_ok(certificates_find(inventory, "www", &row, &err));
+    ck_ok(certificates_each(inventory, "", 5, see_certificate, &seen, &err));
+    ck_ok(certificates_count(inventory, &number, &err));
+    ck_ok(certificates_next_due(inventory, false, INT64_MAX, &number, &at, &err));
+    certificates_next_due(inventory, true, INT64_MAX, &number, &at, &err);
+    ck_ok(certificates_set_plan(inventory, id, 1, "none", 0, &err));
+    ck_ok(certificates_set_told(inventory, id, 1, 1, &err));
+    ck_ok(certificates_set_retired(inventory, id, UTC_NEVER, &err));
+}
+
+static void use_renewals(int64_t certificate_id, int64_t id)
+{
+    AUTO_RENEWAL struct renewal_row open = {0}, accepted = {0};
+    AUTO_BLOBS struct blobs chain = {0};
+    const uint8_t spki[SHA256_LEN] = {1};
+    struct seen seen = {0};
+
+    ck_ok(renewals_open(inventory, certificate_id, &open, &err));
+    sample_accepted(inventory, certificate_id, 1, 1);
+    ck_ok(renewals_accepted(inventory, certificate_id, &accepted, &err));
+    ck_ok(renewals_by_spki(inventory, spki, see_renewal, &seen, &err));
+    ck_ok(renewals_by_certificate(inventory, certificate_id, see_renewal, &seen, &err));
+    ck_ok(renewals_waiting_chain(inventory, see_renewal, &seen, &err));
+    blobs_add(&chain, span_text("x"));
+    ck_ok(renewals_set_chain(inventory, id, &chain, &err));
+    ck_ok(renewals_chain(inventory, id, &chain, &err));
+}
+
+static void use_targets(int64_t certificate_id, int64_t renewal_id)
+{
+    AUTO_DEPLOYMENT struct deployment_row row = {0}, broken = {0};
+    struct seen seen = {0};
+    int64_t id = sample_target(inventory, certificate_id, "www"), number = 0;
+
+    ck_ok(targets_each(inventory, certificate_id, see_target, &seen, &err));
+    ck_ok(deployments_add(inventory, renewal_id, id, 1, &err));
+    ck_ok(deployments_find(inventory, renewal_id, id, &row, &err));
+    ck_ok(deployments_update(inventory, &row, &err));
+    deployments_last_verified(inventory, id, &number, &err);
+    deployments_broken_off(inventory, id, 0, &broken, &err);
+}
+
+static void use_deliveries(int64_t renewal_id)
+{
+    AUTO_DELIVERY struct delivery_row row = {.name = mem_strdup("a"), .receipt = mem_strdup("b")};
+    AUTO_DELIVERY struct delivery_row found = {0};
+    struct seen seen = {0};
+    int64_t id = 0;
+
+    row.renewal_id = renewal_id;
+    row.sha256[0] = 1;
+    ck_ok(deliveries_add(inventory, &row, &id, &err));
+    ck_ok(deliveries_find(inventory, row.sha256, &found, &err));
+    ck_ok(deliveries_unfiled(inventory, see_delivery, &seen, &err));
+    ck_ok(deliveries_by_renewal(inventory, renewal_id, see_delivery, &seen, &err));
+    ck_ok(deliveries_set_receipt(inventory, id, "c", &err));
+    ck_ok(deliveries_set_filed(inventory, id, "c", 1, &err));
+}
+
+static void use_notices(int64_t certificate_id)
+{
+    AUTO_NOTICE struct notice_row row = {.kind = mem_strdup("a"),
+                                         .stage = mem_strdup("b"),
+                                         .recipient = mem_strdup("c"),
+                                         .created_at = 1};
+    AUTO_NOTICE struct notice_row due = {0};
+    struct seen seen = {0};
+    int64_t id = 0, count = 0;
+    utc_t at = 0;
+
+    row.certificate_id = certificate_id;
+    ck_ok(notices_add(inventory, &row, &id, &err));
+    ck_ok(notices_next_due(inventory, 5, &due, &at, &err));
+    ck_ok(notices_waiting(inventory, &count, &at, &err));
+    ck_ok(notices_by_certificate(inventory, certificate_id, see_notice, &seen, &err));
+    ck_ok(notices_set_failed(inventory, id, 1, false, 1, "x", &err));
+    ck_ok(notices_drop(inventory, certificate_id, "a", 1, &err));
+    ck_ok(notices_set_sent(inventory, id, 1, &err));
+}
+
+static void use_the_rest(int64_t certificate_id)
+{
+    AUTO_BLOBS struct blobs found = {0};
+    AUTO_BLOB struct blob value = {0};
+    struct cert cert = {.subject = "CN=CA", .sha256 = {1}, .subject_sha256 = {1}};
+    struct seen seen = {0};
+    int64_t number = 0;
+    bool is_new = false;
+
+    ck_ok(authorities_add(inventory, span_text("der"), &cert, 1, &is_new, &err));
+    ck_ok(authorities_find(inventory, cert.subject_sha256, &found, &err));
+    ck_ok(authorities_count(inventory, &number, &err));
+    ck_ok(events_add(inventory, 1, certificate_id, 0, "a", "b", "c", &err));
+    ck_ok(events_each(inventory, certificate_id, 5, see_event, &seen, &err));
+    ck_ok(events_each(inventory, 0, 5, see_event, &seen, &err));
+    ck_ok(inventory_value_set(inventory, "a", span_text("b"), &err));
+    ck_ok(inventory_value_get(inventory, "a", &value, &err));
+}
+
+static void use_everything(void)
+{
+    int64_t certificate = sample_certificate(inventory, "www");
+    int64_t renewal = sample_renewal(inventory, certificate);
+
+    use_certificates(certificate);
+    use_renewals(certificate, renewal);
+    use_targets(certificate, renewal);
+    use_deliveries(renewal);
+    use_notices(certificate);
+    use_the_rest(certificate);
+}
+
+static void setup(void)
+{
+    inventory = sample_open();
+    use_everything();
+}
+
+static void teardown(void)
+{
+    inventory_close(inventory);
+}
+
+static bool is_allowed(const char *step)
+{
+    for (size_t i = 0; i < COUNT_OF(allowed); i++)
+        if (strcmp(step, allowed[i]) == 0)
+            return true;
+    return false;
+}
+
+/* All steps, one a line. */
+static void plan_of(const char *sql, char *ret, size_t size)
+{
+    AUTO_FREE char *explain = mem_printf("EXPLAIN QUERY PLAN %s", sql);
+    sqlite3_stmt *statement = NULL;
+    size_t used = 0;
+
+    ret[0] = '\0';
+    ck_assert_int_eq(sqlite3_prepare_v2(inventory->db, explain, -1, &statement, NULL), SQLITE_OK);
+    while (sqlite3_step(statement) == SQLITE_ROW && used < size)
+        used += (size_t)snprintf(ret + used, size - used, "%s\n",
+                                 (const char *)sqlite3_column_text(statement, 3));
+    sqlite3_finalize(statement);
+}
+
+START_TEST(nothing_is_scanned_or_sorted)
+{
+    size_t looked_at = 0;
+
+    for (size_t i = 0; i < inventory->kept_count; i++) {
+        char plan[2048];
+        char *rest = plan;
+
+        /* The plan of an INSERT lists the scans for rows that would mend a violated foreign key;
+         * SQLite skips them while none is violated (OP_FkIfZero). */
+        if (strncmp(inventory->kept[i].sql, "INSERT", 6) == 0)
+            continue;
+        plan_of(inventory->kept[i].sql, plan, sizeof plan);
+        for (char *step = strsep(&rest, "\n"); step; step = strsep(&rest, "\n")) {
+            bool fine = step[0] == '\0' || strncmp(step, "SEARCH ", 7) == 0 || is_allowed(step);
+            ck_assert_msg(fine, "%s\n  %s", inventory->kept[i].sql, step);
+            looked_at++;
+        }
+    }
+    ck_assert_uint_gt(looked_at, 40);
+}
+END_TEST
+
+/* The plan of the one statement that was used and holds both pieces of text. */
+static void ck_plan(const char *piece, const char *other_piece, const char *wanted)
+{
+    char plan[2048] = "no such statement";
+
+    for (size_t i = 0; i < inventory->kept_count; i++)
+        if (strstr(inventory->kept[i].sql, piece) && strstr(inventory->kept[i].sql, other_piece))
+            plan_of(inventory->kept[i].sql, plan, sizeof plan);
+    ck_assert_msg(strstr(plan, wanted), "%s ... %s: wanted %s, got %s", piece, other_piece, wanted,
+                  plan);
+}
+
+START_TEST(the_index_meant_is_the_index_used)
+{
+    ck_plan("FROM certificates", "next_action = 'deploy'",
+            "SEARCH certificates USING INDEX certificates_due_deploy (next_at<?)");
+    ck_plan("FROM certificates", "next_action <> 'deploy'",
+            "SEARCH certificates USING INDEX certificates_due_other (next_at<?)");
+    ck_plan("FROM notices", "next_try_at <", "INDEX notices_waiting (next_try_at<?)");
+    ck_plan("FROM renewals", "spki_sha256 = ?", "INDEX renewals_by_spki (spki_sha256=?)");
+    ck_plan("FROM renewals", "superseded_at IS NULL", "INDEX renewals_open (certificate_id=?)");
+    ck_plan("FROM renewals", "coalesce", "INDEX renewals_accepted (certificate_id=?)");
+    ck_plan("FROM authorities", "subject_sha256 = ?", "INDEX authorities_by_subject (");
+    ck_plan("FROM deliveries", "sha256 = ?", "INDEX deliveries_by_sha256 (sha256=?)");
+    ck_plan("FROM deliveries", "receipt_written = 0", "deliveries_unfiled");
+    ck_plan("FROM deployments", "ORDER BY verified_at", "INDEX deployments_verified (target_id=?");
+    ck_plan("FROM events", "certificate_id = ?", "INDEX events_by_certificate (certificate_id=?)");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("store/plans");
+    TCase *plans = tcase_create("plans");
+
+    tcase_add_checked_fixture(plans, setup, teardown);
+    tcase_add_test(plans, nothing_is_scanned_or_sorted);
+    tcase_add_test(plans, the_index_meant_is_the_index_used);
+    suite_add_tcase(suite, plans);
+    return testing_run(suite);
+}
