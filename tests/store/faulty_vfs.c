@@ -1,8 +1,8 @@
 #include "tests/store/faulty_vfs.h"
 
 #include <assert.h>
+
 #include <sqlite3.h>
-#include <stddef.h>
 
 struct file {
     sqlite3_file base;
