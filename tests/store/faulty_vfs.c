@@ -1,6 +1,7 @@
 #include "tests/store/faulty_vfs.h"
 
 #include <assert.h>
+#include <stddef.h>
 
 #include <sqlite3.h>
 
