@@ -96,6 +96,7 @@ START_TEST(odd_names)
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         AUTO_RAN struct ran ran = run(&server, "show", names[i]);
         ck_assert_msg(ran.status == 5, "%s: %d %s", names[i], ran.status, ran.err);
+        ck_says(ran.err, "there is no certificate of this name");
     }
     AUTO_RAN struct ran empty = run(&server, "show", "");
     ck_ran(empty, 2);
