@@ -1,3 +1,5 @@
+#include "daemon/bind/deployer.h"
+
 #include <dlfcn.h>
 #include <netdb.h>
 #include <signal.h>
@@ -7,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "daemon/bind/deployer.h"
 #include "tests/daemon/bind/server.h"
 #include "tests/daemon/bind/site.h"
 
