@@ -175,7 +175,7 @@ START_TEST(whose_pid_file)
     ck_assert_int_eq(chmod(path, 0666), 0);
     ck_fails(deployer_reload(&order, &err), E_REFUSED, "everybody may write");
     AUTO_FREE char *again = pid_file(their_text);
-    ck_assert_int_eq(chown(path, 12345, 0), 0);
+    ck_assert_int_eq(chown(again, 12345, 0), 0);
     ck_ok(deployer_reload(&order, &err));
     ck_assert_int_eq(status_of(theirs), 42);
     kill(ours, SIGHUP);
