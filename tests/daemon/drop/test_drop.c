@@ -637,7 +637,7 @@ START_TEST(where_it_cannot_be)
 
     ck_fails(drop_open("relative", 0, &drop, &err), E_INPUT, "absolute");
     ck_ok(file_replace(file, span_text("x"), FILE_PUBLIC, &err));
-    ck_fails(drop_open(file, 0, &drop, &err), E_NOT_FOUND, "drop folder");
+    ck_fails(drop_open(file, 0, &drop, &err), E_EXISTS, "drop folder");
     ck_assert_int_eq(mkdir(base, 0755), 0);
     ck_ok(file_replace(below, span_text("x"), FILE_PUBLIC, &err));
     ck_fails(drop_open(base, 0, &drop, &err), E_REFUSED, "accepted");
