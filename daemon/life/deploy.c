@@ -206,12 +206,14 @@ static int finish(struct deployment *on, const char *report, const struct cert *
 /* The report's lines as one, for the trail. */
 static char *one_line(const char *report)
 {
-    AUTO_BUF struct buf line;
+    char *line = mem_strdup(report);
+    size_t len = strlen(line);
 
-    buf_init(&line, BUF_MAX_RECEIPT);
-    for (; *report != '\0'; report += strcspn(report, "\n"), report += *report == '\n')
-        buf_printf(&line, "%s%.*s", line.len > 0 ? "; " : "", (int)strcspn(report, "\n"), report);
-    return mem_strdup(buf_text(&line));
+    while (len > 0 && line[len - 1] == '\n')
+        line[--len] = '\0';
+    for (char *end = line; (end = strchr(end, '\n'));)
+        *end = ';';
+    return line;
 }
 
 static int record_verified(struct deployment *on, const char *report, struct error *err)

@@ -203,6 +203,8 @@ int life_renew(struct life *life, const char *name, bool again, const char *acto
 
     if (rc < 0)
         return rc;
+    if (row.retired_at != UTC_NEVER)
+        return error_set(err, E_REFUSED, "certificate %s: is retired", name);
     LOG_CONTEXT("certificate=%s", row.name);
     rc = life_begin(life, err);
     if (rc < 0)
@@ -222,7 +224,8 @@ int life_renew(struct life *life, const char *name, bool again, const char *acto
     if (rc == 0)
         rc = renewal_create(life, &row, reason, &id, err);
     if (rc == 0)
-        rc = life_event(life, row.id, id, "started", "renewal %" PRId64 " started: %s", id, reason);
+        rc = events_add(life->inventory, life->world->now(life->world->self), row.id, id, actor,
+                        "started", reason, err);
     rc = life_end_planned(life, row.id, rc, err);
     if (rc == 0)
         *ret_renewal_id = id;
