@@ -185,6 +185,7 @@ END_TEST
 START_TEST(history)
 {
     AUTO_RAN struct ran begun = run(&server, "renew", "www");
+    ck_ran(begun, 0);
     AUTO_RAN struct ran all = run(&server, "history");
     ck_ran(all, 0);
     ck_says(all.out, "AT ");
