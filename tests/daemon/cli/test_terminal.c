@@ -1,6 +1,4 @@
 /* What a person at a terminal sees. */
-#include "tests/daemon/cli/run.h"
-
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/cli/term.h"
+#include "tests/daemon/cli/run.h"
 
 static struct server server;
 
