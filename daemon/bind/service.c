@@ -94,7 +94,7 @@ static int read_pid(const struct service *service, pid_t *ret, struct error *err
 {
     AUTO_BLOB struct blob data = {0};
     struct stat st;
-    pid_t pid;
+    pid_t pid = 0;
 
     if (stat(service->pid_file, &st) < 0)
         return error_set(err, E_COMMAND, "%s is not running: its pid file %s: %s", service->name,
@@ -117,7 +117,7 @@ static int read_pid(const struct service *service, pid_t *ret, struct error *err
 
 static int send_signal(const struct service *service, struct error *err)
 {
-    pid_t pid;
+    pid_t pid = 0;
 
     if (!service->pid_file)
         return error_set(err, E_CONFIG, "service %s: wanted a pid file for its reload signal",

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -61,15 +62,22 @@ static bool is_loopback(const struct probe_address *address)
                                    : IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
 }
 
+/* On loopback the answer comes at once. */
 static bool refuses(const struct probe_address *address)
 {
     struct sockaddr_storage to = {0};
-    AUTO_FD int fd = -1;
+    int failed = 0;
+    socklen_t size = sizeof failed;
 
     memcpy(&to, address->storage, address->len < sizeof to ? address->len : sizeof to);
-    fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    return fd >= 0 && connect(fd, (struct sockaddr *)&to, (socklen_t)address->len) < 0 &&
-           errno == ECONNREFUSED; /* on loopback the answer comes at once */
+    AUTO_FD int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&to, (socklen_t)address->len) == 0)
+        return false;
+    if (errno != EINPROGRESS)
+        return errno == ECONNREFUSED;
+    struct pollfd ready = {fd, POLLOUT, 0};
+    return poll(&ready, 1, PAUSE_MOST_MS) == 1 &&
+           getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) == 0 && failed == ECONNREFUSED;
 }
 
 /*

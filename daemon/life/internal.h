@@ -27,6 +27,10 @@ void hand_done(struct hand *hand);
  */
 int life_begin(struct life *life, struct error *err);
 int life_end(struct life *life, int rc, struct error *err);
+/* life_begin, then reads a renewal anew into *renewal: another lane may have written it while a
+ * verb was outside. */
+int life_begin_renewal(struct life *life, int64_t id, struct renewal_row *renewal,
+                       struct error *err);
 int life_end_planned(struct life *life, int64_t certificate_id, int rc, struct error *err);
 
 /* Writes the next plan of a certificate from its facts and logs it. Part of the open transaction.

@@ -4,8 +4,8 @@
  * mail server and the clock are acted. What the service serves is a file, so that it survives the
  * death of the process as a real service would.
  */
-#ifndef UL_TESTS_SCENE_H
-#define UL_TESTS_SCENE_H
+#ifndef UL_TESTS_DAEMON_LIFE_SCENE_H
+#define UL_TESTS_DAEMON_LIFE_SCENE_H
 
 #include "daemon/life/life.h"
 #include "tests/pki/authority.h"
