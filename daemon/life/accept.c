@@ -71,8 +71,7 @@ static int tell_accepted(struct life *life, const struct certificate_row *certif
         fields_printf(&fields, "next", "It begins to be valid on %s and is installed then.",
                       utc_format_plain(walk->at, at));
     else
-        fields_set(&fields, "next",
-                   "It is being installed now; you get a mail when it is proven to be served.");
+        fields_set(&fields, "next", "It is being installed now.");
     return notice_queue(life, certificate, policy, renewal->id, NOTICE_ACCEPTED, "accepted",
                         &fields, err);
 }

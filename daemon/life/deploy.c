@@ -176,6 +176,7 @@ static int finish(struct deployment *on, const char *report, const struct cert *
     const struct certificate_row *certificate = &on->hand->row;
     AUTO_FIELDS struct fields fields = {0};
     AUTO_CERT struct cert leaf = {0};
+    char due[UTC_TEXT_MAX];
     int rc = cert_parse(blob_span(&on->renewal.leaf), &leaf, err);
 
     if (rc == 0)
@@ -197,8 +198,11 @@ static int finish(struct deployment *on, const char *report, const struct cert *
     notice_new_leaf(&fields, &leaf);
     if (old->serial[0] != '\0')
         notice_old_leaf(&fields, old);
-    fields_set(&fields, "target", on->target.service);
     fields_set(&fields, "report", report);
+    const struct certificate_facts facts = {.not_before = leaf.not_before,
+                                            .not_after = leaf.not_after};
+    fields_printf(&fields, "next", "The next renewal begins on %s; you get its CSR by mail then.",
+                  utc_format_plain(policy_renewal_due(&facts, on->hand->policy), due));
     return notice_queue(life, certificate, on->hand->policy, on->renewal.id, NOTICE_DEPLOYED,
                         "deployed", &fields, err);
 }
