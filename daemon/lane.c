@@ -51,15 +51,20 @@ static int take_file(void *self, const struct drop_file *file, struct error *err
 static int write_receipt(void *self, const struct delivery_row *row, struct error *err)
 {
     struct lane *lane = self;
-    const char *name = row->filed_name ? row->filed_name : row->name;
+    AUTO_FREE char *found = NULL;
     struct error why = {0};
 
     /* A file that still lies in the folder is filed by the next scan. */
     if (!row->filed_name && lane->left_over)
         return 0;
-    if (drop_receipt(lane->drop, row->accepted, name, row->receipt, &why) < 0)
-        log_warn("no-receipt", "%s: %s", name, why.text);
-    return life_filed(&lane->life, row->id, name, err);
+    if (!row->filed_name)
+        drop_find(lane->drop, row->accepted, row->name, row->sha256, &found);
+    const char *name = row->filed_name ? row->filed_name : found;
+    if (!name)
+        log_warn("no-receipt", "%s: was moved away before its receipt was written", row->name);
+    else if (drop_receipt(lane->drop, row->accepted, name, row->receipt, &why) < 0)
+        return error_set(err, why.code, "%s", why.text);
+    return life_filed(&lane->life, row->id, name ? name : row->name, err);
 }
 
 int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err)
@@ -82,7 +87,7 @@ static void work(uv_work_t *request)
     struct lane *lane = request->data;
 
     lane->next_at = UTC_NEVER;
-    for (int i = 0; i < ROUND_MAX; i++) {
+    for (int i = 0; i < ROUND_MAX && !lane->stopping && !lane->held; i++) {
         struct error err = {0};
         int rc = lane->run(lane, &lane->next_at, &err);
 
@@ -138,7 +143,7 @@ static void start(struct lane *lane)
 {
     if (lane->stopping)
         return;
-    if (lane->busy) {
+    if (lane->busy || lane->held) {
         lane->again = true;
         return;
     }
@@ -164,6 +169,17 @@ void lane_stop(struct lane *lane)
 {
     lane->stopping = true;
     uv_timer_stop(&lane->timer);
+}
+
+void lane_hold(struct lane *lane)
+{
+    lane->held = true;
+}
+
+void lane_go(struct lane *lane)
+{
+    lane->held = false;
+    start(lane);
 }
 
 bool lane_is_busy(const struct lane *lane)

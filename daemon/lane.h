@@ -7,6 +7,8 @@
 #ifndef UL_DAEMON_LANE_H
 #define UL_DAEMON_LANE_H
 
+#include <stdatomic.h>
+
 #include <uv.h>
 
 #include "daemon/drop/drop.h"
@@ -37,7 +39,8 @@ struct lane {
     /* private */
     uv_work_t work;
     uv_timer_t timer;
-    bool busy, again, stopping;
+    bool busy, again;
+    atomic_bool stopping, held; /* both also end a round between two pieces of work */
     bool did_something;
     bool left_over; /* the last scan left files in the drop folder */
     utc_t next_at;
@@ -48,8 +51,11 @@ struct lane {
 void lane_init(struct lane *lane, uv_loop_t *loop);
 /* Looks for due work soon. Loop thread only. */
 void lane_poke(struct lane *lane);
-/* No new work; what is running ends by itself. */
+/* No new work for good; the piece in hand ends by itself. */
 void lane_stop(struct lane *lane);
+/* No new work until lane_go: something all lanes use is about to change. */
+void lane_hold(struct lane *lane);
+void lane_go(struct lane *lane);
 bool lane_is_busy(const struct lane *lane);
 
 #endif

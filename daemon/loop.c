@@ -192,7 +192,7 @@ static void keep_path(const char *what, char **old, char **new)
 }
 
 /* The new configuration comes into force between two pieces of work. */
-static void adopt_config(struct loop *loop)
+static void replace_config(struct loop *loop)
 {
     struct config *config = loop->next_config;
     struct real_world *world = NULL;
@@ -223,8 +223,14 @@ static void adopt_config(struct loop *loop)
     if (life_plan_all(&loop->api_life, &err) < 0)
         log_error("not-planned", "%s", err.text);
     log_notice("config", "the new configuration is in force");
+}
+
+static void adopt_config(struct loop *loop)
+{
+    replace_config(loop);
+    for (size_t i = 0; i < LANES; i++)
+        lane_go(&loop->lanes[i]);
     systemd_notify("READY=1");
-    poke_all(loop);
 }
 
 static void close_handles(struct loop *loop);
@@ -300,6 +306,8 @@ static void on_hup(uv_signal_t *signal, int number)
     }
     config_free(loop->next_config);
     loop->next_config = config;
+    for (size_t i = 0; i < LANES; i++)
+        lane_hold(&loop->lanes[i]);
     if (!is_busy(loop))
         adopt_config(loop);
 }
