@@ -87,7 +87,7 @@ static void work(uv_work_t *request)
     struct lane *lane = request->data;
 
     lane->next_at = UTC_NEVER;
-    for (int i = 0; i < ROUND_MAX && !lane->stopping && !lane->held; i++) {
+    for (int i = 0; i < ROUND_MAX && !atomic_load(&lane->held); i++) {
         struct error err = {0};
         int rc = lane->run(lane, &lane->next_at, &err);
 
@@ -132,18 +132,18 @@ static void after_work(uv_work_t *request, int status)
     (void)status;
     lane->busy = false;
     lane->did_something = false;
-    if (!lane->stopping && lane->again)
+    if (lane->again)
         start(lane);
-    else if (!lane->stopping && lane->next_at != UTC_NEVER)
+    else if (!atomic_load(&lane->held) && lane->next_at != UTC_NEVER)
         uv_timer_start(&lane->timer, on_timer, sleep_until(lane->next_at), 0);
     lane->rest(lane->self, did_something);
 }
 
 static void start(struct lane *lane)
 {
-    if (lane->stopping)
+    if (atomic_load(&lane->held))
         return;
-    if (lane->busy || lane->held) {
+    if (lane->busy) {
         lane->again = true;
         return;
     }
@@ -165,20 +165,15 @@ void lane_poke(struct lane *lane)
     start(lane);
 }
 
-void lane_stop(struct lane *lane)
+void lane_hold(struct lane *lane)
 {
-    lane->stopping = true;
+    atomic_store(&lane->held, true);
     uv_timer_stop(&lane->timer);
 }
 
-void lane_hold(struct lane *lane)
+void lane_release(struct lane *lane)
 {
-    lane->held = true;
-}
-
-void lane_go(struct lane *lane)
-{
-    lane->held = false;
+    atomic_store(&lane->held, false);
     start(lane);
 }
 
