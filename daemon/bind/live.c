@@ -20,7 +20,7 @@ static int read_part(const struct deploy_order *order, enum bundle_part part, st
 {
     AUTO_PLACE struct place place = {.dir = -1};
     struct stat st;
-    bool there;
+    bool there = false;
     int rc = place_open(order->files[part], &place, err);
 
     if (rc == 0)

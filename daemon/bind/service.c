@@ -94,7 +94,7 @@ static int read_pid(const struct service *service, pid_t *ret, struct error *err
 {
     AUTO_BLOB struct blob data = {0};
     struct stat st;
-    pid_t pid;
+    pid_t pid = 0;
 
     if (stat(service->pid_file, &st) < 0)
         return error_set(err, E_COMMAND, "%s is not running: its pid file %s: %s", service->name,
@@ -102,6 +102,10 @@ static int read_pid(const struct service *service, pid_t *ret, struct error *err
     int rc = file_read(service->pid_file, PID_FILE_MAX, &data, err);
     if (rc < 0)
         return error_wrap(err, rc, "pid file of %s", service->name);
+    /* nginx -t makes an empty one when nginx is not running. */
+    if (data.len == 0)
+        return error_set(err, E_COMMAND, "%s is not running: its pid file %s is empty",
+                         service->name, service->pid_file);
     if (!parse_pid(&data, &pid) || pid == getpid())
         return error_set(err, E_COMMAND, "pid file %s of %s: wanted the number of a process",
                          service->pid_file, service->name);
@@ -117,7 +121,7 @@ static int read_pid(const struct service *service, pid_t *ret, struct error *err
 
 static int send_signal(const struct service *service, struct error *err)
 {
-    pid_t pid;
+    pid_t pid = 0;
 
     if (!service->pid_file)
         return error_set(err, E_CONFIG, "service %s: wanted a pid file for its reload signal",

@@ -68,7 +68,7 @@ static int keep(const struct deploy_order *order, enum bundle_part part, const s
 {
     AUTO_SECRET struct blob data = {0};
     struct stat st;
-    bool there;
+    bool there = false;
     int rc = place_look(place, &there, &st, err);
 
     (void)order, (void)part, (void)context;
@@ -101,7 +101,7 @@ static int choose_access(const struct deploy_order *order, enum bundle_part part
 {
     struct file_access access = bundle_part_is_secret(part) ? FILE_PRIVATE : FILE_PUBLIC;
     struct stat st;
-    bool there;
+    bool there = false;
     int rc = place_look(place, &there, &st, err);
 
     if (rc < 0)
@@ -118,7 +118,7 @@ static int write_staged(const struct deploy_order *order, enum bundle_part part,
                         const struct place *place, void *context, struct error *err)
 {
     const struct bundle *const *bundle = context;
-    struct file_access access;
+    struct file_access access = FILE_PRIVATE;
     int rc = choose_access(order, part, place, &access, err);
 
     if (rc < 0)
@@ -170,8 +170,8 @@ static int is_swappable(const struct deploy_order *order, enum bundle_part part,
                         const struct place *place, void *context, struct error *err)
 {
     struct stat st;
-    bool staged;
-    bool live;
+    bool staged = false;
+    bool live = false;
     int rc = place_has(place, place->staged, &staged, err);
 
     (void)order, (void)part, (void)context;
@@ -188,7 +188,7 @@ static int is_swappable(const struct deploy_order *order, enum bundle_part part,
 static int swap_one(const struct deploy_order *order, enum bundle_part part,
                     const struct place *place, void *context, struct error *err)
 {
-    bool staged;
+    bool staged = false;
     int rc = place_has(place, place->staged, &staged, err);
 
     (void)order, (void)part, (void)context;
@@ -220,7 +220,7 @@ static bool is_live(const struct place *place, struct span data, struct file_acc
 {
     AUTO_SECRET struct blob live = {0};
     struct stat st;
-    bool there;
+    bool there = false;
 
     if (place_look(place, &there, &st, NULL) < 0 || !there)
         return false;
@@ -236,8 +236,8 @@ static int restore_one(const struct deploy_order *order, enum bundle_part part,
 {
     AUTO_SECRET struct blob data = {0};
     struct stat st;
-    bool previous;
-    bool absent;
+    bool previous = false;
+    bool absent = false;
     int rc = place_has(place, place->previous, &previous, err);
 
     (void)order, (void)part, (void)context;

@@ -54,9 +54,6 @@ static int prepare(CURL *curl, const char *socket, const char *path, const char 
         rc = curl_easy_setopt(curl, CURLOPT_URL, url);
     if (rc == CURLE_OK && body)
         rc = curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, body);
-    /* The environment's http_proxy is not meant for a socket of this machine. */
-    if (rc == CURLE_OK)
-        rc = curl_easy_setopt(curl, CURLOPT_PROXY, "");
     if (rc == CURLE_OK)
         rc = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
     if (rc == CURLE_OK)

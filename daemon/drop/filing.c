@@ -100,32 +100,36 @@ static int rename_beside(int from_dir, const char *from, int to_dir, const char 
     return renameat(from_dir, from, to_dir, to);
 }
 
-/* Moves the file to the first name that is free together with its receipt's. */
-static int move(struct drop *drop, const struct drop_file *file, int sub, char ret[NAME_MAX + 1],
-                struct error *err)
+/* After a rename: somebody may have put another file under the name since the look. That one was
+ * not read, so it goes back to be looked at. */
+static int confirm(struct drop *drop, const struct drop_file *file, int sub, const char *filed,
+                   struct error *err)
 {
-    char receipt[NAME_MAX + 1];
-
-    for (int number = 1; number <= NAMES_TRIED; number++) {
-        candidate(file->name, number, ret);
-        receipt_name(ret, receipt);
-        if (is_taken(sub, receipt))
-            continue;
-        if (rename_beside(drop->dir, file->name, sub, ret) == 0)
-            break;
-        if (errno != EEXIST)
-            return error_set_errno(err, errno, "delivery %s: cannot be filed", file->name);
-        if (number == NAMES_TRIED)
-            return error_set(err, E_EXISTS, "delivery %s: wanted a free name, tried %d", file->name,
-                             number);
-    }
-    if (is_what_was_read(sub, ret, file))
+    if (is_what_was_read(sub, filed, file))
         return 0;
-    /* Somebody put another file under the name between the look and the rename: that one was not
-     * read, so it goes back to be looked at. */
-    rename_beside(sub, ret, drop->dir, file->name);
+    rename_beside(sub, filed, drop->dir, file->name);
     return error_set(err, E_NOT_FOUND, "delivery %s: it is no longer the file that was read",
                      file->name);
+}
+
+/* Moves the file to the first name that is free together with its receipt's. */
+static int move(struct drop *drop, const struct drop_file *file, int sub, char filed[NAME_MAX + 1],
+                struct error *err)
+{
+    char beside[NAME_MAX + 1];
+
+    for (int number = 1; number <= NAMES_TRIED; number++) {
+        candidate(file->name, number, filed);
+        receipt_name(filed, beside);
+        if (is_taken(sub, beside))
+            continue;
+        if (rename_beside(drop->dir, file->name, sub, filed) == 0)
+            return confirm(drop, file, sub, filed, err);
+        if (errno != EEXIST)
+            return error_set_errno(err, errno, "delivery %s: cannot be filed", file->name);
+    }
+    return error_set(err, E_EXISTS, "delivery %s: wanted a free name, tried %d", file->name,
+                     NAMES_TRIED);
 }
 
 int drop_file_away(struct drop *drop, const struct drop_file *file, bool accepted,

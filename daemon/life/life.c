@@ -49,6 +49,21 @@ int life_begin(struct life *life, struct error *err)
     return inventory_begin(life->inventory, err);
 }
 
+int life_begin_renewal(struct life *life, int64_t id, struct renewal_row *renewal,
+                       struct error *err)
+{
+    struct renewal_row fresh = {0};
+    int rc = life_begin(life, err);
+
+    if (rc == 0)
+        rc = renewals_get(life->inventory, id, &fresh, err);
+    if (rc == 0) {
+        renewal_row_done(renewal);
+        *renewal = fresh;
+    }
+    return rc;
+}
+
 int life_end(struct life *life, int rc, struct error *err)
 {
     if (rc == 0)
@@ -98,8 +113,13 @@ static int plan_one(void *self, const struct certificate_row *row, struct error 
 
 int life_plan_all(struct life *life, struct error *err)
 {
+    AUTO_BUF struct buf unused;
     int rc = life_begin(life, err);
 
+    buf_init(&unused, BUF_MAX_RECEIPT);
+    /* Another anchor may be what a leaf has waited for. */
+    if (rc == 0)
+        rc = chains_complete(life, "the configuration", &unused, err);
     if (rc == 0)
         rc = certificates_each(life->inventory, "", SIZE_MAX, plan_one, life, err);
     return life_end(life, rc, err);

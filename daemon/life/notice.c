@@ -102,10 +102,21 @@ static void set_live(struct life *life, const struct certificate_row *certificat
     notice_old_leaf(ret, &live);
 }
 
+/* As a person types them into an authority's form. */
+static char *plain_names(const struct names *names)
+{
+    AUTO_BUF struct buf list;
+
+    buf_init(&list, BUF_MAX_RECEIPT);
+    for (size_t i = 0; i < names->count; i++)
+        buf_printf(&list, "%s%s", i > 0 ? ", " : "", names->items[i].text);
+    return mem_strdup(buf_text(&list));
+}
+
 int notice_begin(struct life *life, const struct certificate_row *certificate,
                  const struct policy *policy, struct fields *ret, struct error *err)
 {
-    AUTO_FREE char *names = names_join(&certificate->names);
+    AUTO_FREE char *names = plain_names(&certificate->names);
     struct certificate_facts facts;
     int rc = life_facts(life->inventory, certificate, &facts, err);
 

@@ -1,6 +1,6 @@
 /*
- * Read before every file that clang-tidy looks at (tests/house/tidy.py): tells the analyser what it cannot see across
- * files, that these never return 0.
+ * Read before every file that clang-tidy looks at (tests/house/tidy.py): tells the analyser what it
+ * cannot see across files, that these never return 0.
  */
 #ifndef UL_TESTS_HOUSE_ANALYZER_H
 #define UL_TESTS_HOUSE_ANALYZER_H

@@ -77,6 +77,12 @@ START_TEST(large_bodies_are_refused)
     AUTO_ANSWER struct answer announced = harness_ask(&harness, "POST", "/v1/certificates", body);
     ck_refused(announced, 413, "E_TOO_LARGE", "body");
 
+    /* Refused before it is sent. */
+    static const char large[] = "POST /v1/certificates HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                                "Expect: 100-continue\r\nContent-Length: 9999999999\r\n\r\n";
+    AUTO_ANSWER struct answer early = harness_send(&harness, large, sizeof large - 1);
+    ck_refused(early, 413, "E_TOO_LARGE", "body");
+
     static const char head[] = "POST /v1/certificates HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                                "Transfer-Encoding: chunked\r\n\r\n";
     AUTO_FREE char *chunked = mem_printf("%s%zx\r\n%s\r\n0\r\n\r\n", head, size, body);

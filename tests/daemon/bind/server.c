@@ -36,7 +36,7 @@ int server_free_port(void)
 {
     for (int i = 0; i < 100; i++) {
         AUTO_FD int v4 = bind_to(AF_INET, 0);
-        struct sockaddr_in name;
+        struct sockaddr_in name = {0};
         socklen_t len = sizeof name;
 
         ck_assert_int_eq(getsockname(v4, (struct sockaddr *)&name, &len), 0);

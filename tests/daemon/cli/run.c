@@ -26,7 +26,9 @@ static void serve_until(struct harness *harness, int stop)
 
 static void tell(int fd, const char *socket)
 {
-    ck_assert_int_eq(write(fd, socket, strlen(socket) + 1), (ssize_t)strlen(socket) + 1);
+    size_t len = strlen(socket) + 1;
+
+    ck_assert_int_eq(write(fd, socket, len), (ssize_t)len);
     close(fd);
 }
 
@@ -99,19 +101,23 @@ void server_start_canned(struct server *server, const char *const replies[], siz
 
     if (!is_child(server, &ready, &stop))
         return;
-    ck_ok(listener_open(testing_path("canned.sock"), &listener, &err));
-    tell(ready, listener.path);
+    AUTO_FREE char *path = testing_path("canned.sock");
+    ck_ok(listener_open(path, &listener, &err));
+    tell(ready, path);
     for (size_t i = 0;;) {
         struct pollfd fds[] = {{.fd = listener.fd, .events = POLLIN},
                                {.fd = stop, .events = POLLIN}};
 
         poll(fds, 2, -1);
         if (fds[1].revents != 0)
-            exit(0);
+            break;
         int fd = accept(listener.fd, NULL, NULL);
         if (fd >= 0)
             answer_one(fd, replies[i++ % count]);
     }
+    listener_close(&listener);
+    free(TAKE(path));
+    exit(0);
 }
 
 void server_stop(struct server *server)

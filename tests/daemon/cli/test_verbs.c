@@ -96,6 +96,7 @@ START_TEST(odd_names)
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         AUTO_RAN struct ran ran = run(&server, "show", names[i]);
         ck_assert_msg(ran.status == 5, "%s: %d %s", names[i], ran.status, ran.err);
+        ck_says(ran.err, "there is no certificate of this name");
     }
     AUTO_RAN struct ran empty = run(&server, "show", "");
     ck_ran(empty, 2);
@@ -184,6 +185,7 @@ END_TEST
 START_TEST(history)
 {
     AUTO_RAN struct ran begun = run(&server, "renew", "www");
+    ck_ran(begun, 0);
     AUTO_RAN struct ran all = run(&server, "history");
     ck_ran(all, 0);
     ck_says(all.out, "AT ");
