@@ -21,8 +21,9 @@ void drop_close(struct drop *drop);
 
 struct drop_file {
     const char *name;
-    struct blob data; /* owned by the scan; empty with `problem` */
-    uint8_t sha256[SHA256_LEN];
+    struct blob data;           /* owned by the scan; empty with `problem` */
+    uint8_t sha256[SHA256_LEN]; /* of data; with `problem` of what tells this file from others,
+                                   since nothing of it was read */
     const char *problem;    /* why it cannot be a delivery (a link, a FIFO, too large, unreadable):
                                reject it with this; else NULL */
     uint64_t device, inode; /* what is filed must be what was read */

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "store/authorities.h"
 
 int chain_for(struct life *life, const struct policy *policy, const struct cert *leaf,
@@ -141,77 +140,4 @@ int renewal_accept(struct life *life, struct renewal_row *renewal, const struct 
                         leaf->issuer, utc_format(leaf->not_after, text), chain->certs.count,
                         chain->anchor);
     return rc == 0 ? life_plan(life, certificate.id, err) : rc;
-}
-
-/* Renewals that wait for their chain: ids first, since accepting one changes the list. */
-struct waiting {
-    int64_t ids[64];
-    size_t count;
-};
-
-static int collect(void *self, const struct renewal_row *row, struct error *err)
-{
-    struct waiting *waiting = self;
-
-    (void)err;
-    if (waiting->count < COUNT_OF(waiting->ids))
-        waiting->ids[waiting->count++] = row->id;
-    return 0;
-}
-
-struct receipt_line {
-    struct life *life;
-    const char *text;
-};
-
-/* The person who dropped the leaf alone looks at its receipt again: it tells how the story ended.
- */
-static int add_to_receipt(void *self, const struct delivery_row *row, struct error *err)
-{
-    struct receipt_line *line = self;
-    AUTO_FREE char *receipt = mem_printf("%s\n%s\n", row->receipt, line->text);
-
-    return deliveries_set_receipt(line->life->inventory, row->id, receipt, err);
-}
-
-static int complete_one(struct life *life, int64_t renewal_id, const char *file,
-                        struct buf *receipt, struct error *err)
-{
-    AUTO_RENEWAL struct renewal_row renewal = {0};
-    AUTO_CERTIFICATE struct certificate_row certificate = {0};
-    AUTO_CERT struct cert leaf = {0};
-    AUTO_CHAIN struct chain chain = {0};
-    char at[UTC_TEXT_MAX];
-    utc_t now = life->world->now(life->world->self);
-    int rc = renewals_get(life->inventory, renewal_id, &renewal, err);
-
-    if (rc == 0)
-        rc = certificates_get(life->inventory, renewal.certificate_id, &certificate, err);
-    if (rc == 0)
-        rc = cert_parse(blob_span(&renewal.leaf), &leaf, err);
-    if (rc < 0)
-        return rc;
-    LOG_CONTEXT("certificate=%s", certificate.name);
-    struct error why = {0};
-    rc = chain_for(life, life_policy(life, &certificate), &leaf, blob_span(&renewal.leaf), now,
-                   &chain, &why);
-    if (rc < 0)
-        return 0; /* still not complete: people hear of it when chain-wait is over */
-    rc = renewal_accept(life, &renewal, &leaf, &chain, file, err);
-    buf_printf(receipt, "This completed the certificate %s: it is accepted.\n", certificate.name);
-    AUTO_FREE char *text = mem_printf("%s: completed with the chain from %s and accepted.",
-                                      utc_format_plain(now, at), file);
-    struct receipt_line line = {life, text};
-    return rc == 0 ? deliveries_by_renewal(life->inventory, renewal.id, add_to_receipt, &line, err)
-                   : rc;
-}
-
-int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err)
-{
-    struct waiting waiting = {0};
-    int rc = renewals_waiting_chain(life->inventory, collect, &waiting, err);
-
-    for (size_t i = 0; rc == 0 && i < waiting.count; i++)
-        rc = complete_one(life, waiting.ids[i], file, receipt, err);
-    return rc;
 }

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 /* What is told about the end of the certificate in service. */
 struct telling {
     enum notice_kind kind;
@@ -79,6 +81,31 @@ int verb_tell_expired(struct life *life, struct hand *hand, const struct next *n
     return tell_if_still_so(life, hand, &telling, err);
 }
 
+int chain_tell(struct life *life, const struct certificate_row *certificate,
+               const struct renewal_row *renewal, const struct cert *leaf, const char *missing,
+               struct error *err)
+{
+    const struct policy *policy = life_policy(life, certificate);
+    AUTO_FIELDS struct fields fields = {0};
+    AUTO_FREE char *stage = NULL;
+    uint8_t hash[SHA256_LEN];
+    char hex[2 * SHA256_LEN + 1];
+    int rc = notice_begin(life, certificate, policy, &fields, err);
+
+    if (rc < 0)
+        return rc;
+    notice_new_leaf(&fields, leaf);
+    fields_set(&fields, "missing", missing);
+    /* Another leaf, or another reason, is something new. */
+    AUTO_FREE char *what = mem_printf("%s %s", leaf->serial, missing);
+    sha256_of(span_text(what), hash);
+    stage = mem_printf("waiting-chain-%.16s", text_hex(hash, SHA256_LEN, hex));
+    rc = notice_queue(life, certificate, policy, renewal->id, NOTICE_WAITING_CHAIN, stage, &fields,
+                      err);
+    return rc < 0 ? rc
+                  : life_event(life, certificate->id, renewal->id, "chain-missing", "%s", missing);
+}
+
 int verb_tell_chain(struct life *life, struct hand *hand, const struct next *next,
                     struct error *err)
 {
@@ -86,7 +113,6 @@ int verb_tell_chain(struct life *life, struct hand *hand, const struct next *nex
     AUTO_RENEWAL struct renewal_row renewal = {0};
     AUTO_CERT struct cert leaf = {0};
     AUTO_CHAIN struct chain chain = {0};
-    AUTO_FIELDS struct fields fields = {0};
     struct error why = {0};
     int rc = renewals_get(life->inventory, hand->facts.open.id, &renewal, err);
 
@@ -96,20 +122,13 @@ int verb_tell_chain(struct life *life, struct hand *hand, const struct next *nex
         return rc;
     /* Asked once more only for the sentence that says which certificate is missing. */
     chain_for(life, hand->policy, &leaf, blob_span(&renewal.leaf), hand->now, &chain, &why);
-    rc = notice_begin(life, &hand->row, hand->policy, &fields, err);
-    if (rc < 0)
-        return rc;
-    notice_new_leaf(&fields, &leaf);
-    fields_set(&fields, "missing", why.code ? why.text : leaf.issuer);
     rc = life_begin_renewal(life, renewal.id, &renewal, err);
+    /* It may have been completed meanwhile. */
+    bool waits = rc == 0 && renewal.accepted_at == UTC_NEVER;
     renewal.chain_told_at = hand->now;
-    if (rc == 0)
+    if (waits)
         rc = renewals_update(life->inventory, &renewal, err);
-    if (rc == 0)
-        rc = notice_queue(life, &hand->row, hand->policy, renewal.id, NOTICE_WAITING_CHAIN,
-                          "waiting-chain", &fields, err);
-    if (rc == 0)
-        rc = life_event(life, hand->row.id, renewal.id, "chain-missing", "%s",
-                        fields_get(&fields, "missing"));
+    if (waits && rc == 0)
+        rc = chain_tell(life, &hand->row, &renewal, &leaf, why.code ? why.text : leaf.issuer, err);
     return life_end_planned(life, hand->row.id, rc, err);
 }

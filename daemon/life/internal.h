@@ -105,9 +105,16 @@ int leaf_take(struct life *life, struct span der, const struct cert *leaf, const
 int renewal_accept(struct life *life, struct renewal_row *renewal, const struct cert *leaf,
                    const struct chain *chain, const char *file, struct error *err);
 
-/* Looks again at every renewal that waits for its chain; appends a line for each completed one.
- * Part of the open transaction. */
+/* Looks again at every renewal that waits for its chain; appends a line for each one that is now
+ * accepted, or refused for good reason. `file` is what brought the news. Part of the open
+ * transaction. */
 int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err);
+
+/* Tells people, once for each leaf and reason, why a leaf that is here is not accepted yet. Part of
+ * the open transaction. */
+int chain_tell(struct life *life, const struct certificate_row *certificate,
+               const struct renewal_row *renewal, const struct cert *leaf, const char *missing,
+               struct error *err);
 
 /* Chain of a leaf from the pool, judged at `now` or at its notBefore when that lies ahead. */
 int chain_for(struct life *life, const struct policy *policy, const struct cert *leaf,

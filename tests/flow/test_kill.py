@@ -1,58 +1,52 @@
 #!/usr/bin/env python3
-"""kill -9 at random instants of the road: it is finished all the same, and nothing happens twice.
+"""kill -9 of the daemon at a random instant of the road, then a restart, again and again (soak.py says what is true).
 
-UNLAPSED_KILLS sets how often the daemon is killed (default 8), UNLAPSED_SEED repeats a run.
+    test_kill.py [--kills N] [--seed N]
+
+The seed, printed first, gives the same instants again as far as timing allows.
 """
+import argparse
 import os
 import random
-import time
+import sys
+import traceback
 
-from tap import run_tests
-from lab import Lab, serial_of
-
-KILLS = int(os.environ.get("UNLAPSED_KILLS", "8"))
-SEED = int(os.environ.get("UNLAPSED_SEED", str(time.time_ns())))
+from soak import Soak, make_plan, words_of
 
 
-def test_road_with_kills(lab):
-    """Killed again and again from the request to the last mail; the pair that is installed fits at every restart."""
-    print(f"# seed {SEED}", flush=True)
-    chance = random.Random(SEED)
-    lab.start()
-    old = lab.served_serial()
-    lab.authority.rotate()
-    lab.start_clients()
-    lab.add()
-    leaf, kills, csrs = None, 0, set()
-    while kills < KILLS or lab.state() != "ok" or lab.served_serial() == old:
-        if kills < KILLS:
-            time.sleep(chance.uniform(0, 1.5))
-            lab.kill9()
-            kills += 1
-            assert lab.pair_fits(), f"after kill {kills} the installed key does not fit the installed certificate"
-            lab.start_daemon()
-        csrs.update(csr for csr in map(lab.csr_of, lab.mails()) if csr)
-        if csrs and leaf is None:
-            leaf = lab.authority.sign(lab.wait_for_csr(1), 86400)
-            lab.drop("certificate.cer", leaf)
-            lab.drop("chain.p7b", lab.authority.chain())
-        if kills == KILLS:
-            lab.wait_for(lambda: leaf is not None or lab.mails("csr-ready"), 40, "the CSR")
-            if leaf is not None:
-                lab.wait_for(lambda: lab.state() == "ok" and lab.served_serial() != old, 60, "the end of the road")
-    lab.wait_for(lambda: lab.mails("deployed"), 30, "the last mail")
-    assert len(csrs) == 1, f"wanted one CSR, got {len(csrs)}"
-    assert lab.served_serial() == serial_of(leaf) and lab.pair_fits() and lab.nothing_left()
-    # The instant between the server's answer and its record may cost one mail that comes twice, but no notice.
-    told = [(row["kind"], row["stage"], row["renewal"]) for row in lab.unlapse("explain", "www", "--json")[2]["told"]]
-    assert len(told) == len(set(told)), f"a notice was made twice: {told}"
-    kinds = [event["kind"] for event in lab.history()]
-    for kind in ("requested", "accepted", "verified"):
-        assert kinds.count(kind) == 1, f"{kind} happened {kinds.count(kind)} times: {kinds}"
-    lab.end("clients")
-    seen = lab.clients()
-    assert seen["failures"] == 0, seen
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("SOAK_SEED") or random.randrange(1 << 32)))
+    options = parser.parse_args()
+    sys.setswitchinterval(0.0005)   # the thread that kills shall not wait for the one that drives the road
+    source = random.Random(options.seed)
+    failed = 0
+    soak = Soak(source)
+    print(f"# seed {options.seed}\n1..{options.kills + 1}", flush=True)
+
+    def step(number, what, run):
+        nonlocal failed
+        try:
+            print(f"ok {number} {what}: {run()}", flush=True)
+        except Exception:  # pylint: disable=broad-except
+            failed += 1
+            print(f"not ok {number} {what}", flush=True)
+            for line in traceback.format_exc().splitlines():
+                print(f"# {line}", flush=True)
+            soak.end()
+
+    try:
+        step(1, "no kill", soak.measure)
+        for number in range(options.kills if soak.measured else 0):
+            plan = make_plan(number, source, soak.measured)
+            step(number + 2, words_of(plan), lambda plan=plan: soak.round(plan))
+    finally:
+        soak.end()
+    print("# the road had come so far when it was killed: "
+          + ", ".join(f"{count} x {hit}" for hit, count in soak.hits.most_common()), flush=True)
+    sys.exit(1 if failed or not soak.measured else 0)
 
 
 if __name__ == "__main__":
-    run_tests((test_road_with_kills, lambda: Lab(remaining=600, lead="590s")))
+    main()

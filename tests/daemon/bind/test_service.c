@@ -79,8 +79,8 @@ static char *pid_file(const char *text)
     return path;
 }
 
-static const char *const no_pids[] = {"",    "0\n",  "1\n",    "-1\n",          "x\n",
-                                      "12x", "\n12", " 123\n", "99999999999\n", "12.5\n"};
+static const char *const no_pids[] = {"0\n",  "1\n",    "-1\n",          "x\n",   "12x",
+                                      "\n12", " 123\n", "99999999999\n", "12.5\n"};
 
 START_TEST(what_is_no_pid)
 {
@@ -140,6 +140,8 @@ START_TEST(signals)
     ck_assert_int_eq(status_of(pid), 42);
     ck_fails(deployer_reload(&order, &err), E_COMMAND, "which is gone");
     ck_fails(deployer_reload(&order, &err), E_COMMAND, "testd is not running");
+    ck_assert_int_eq(truncate(path, 0), 0);
+    ck_fails(deployer_reload(&order, &err), E_COMMAND, "is not running: its pid file");
     ck_assert_int_eq(unlink(path), 0);
     ck_fails(deployer_reload(&order, &err), E_COMMAND, "No such file");
 }
