@@ -242,11 +242,16 @@ static int add_targets(struct addition *in, struct error *err)
 static int schedule(void *self, const struct target_row *target, struct error *err)
 {
     const struct addition *in = self;
+    int64_t there = 0;
+    int rc = deployments_last_verified(in->life->inventory, target->id, &there, err);
 
+    if (rc != E_NOT_FOUND)
+        return rc;
     return deployments_add(in->life->inventory, in->newest_id, target->id, in->row.added_at, err);
 }
 
-/* The newest pair that was found goes to every target that has an older one or none. */
+/* The newest pair that was found goes to every target that has none; an older one stays until its
+ * renewal. */
 static int spread(struct addition *in, struct error *err)
 {
     AUTO_RENEWAL struct renewal_row newest = {0};
