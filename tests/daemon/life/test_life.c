@@ -126,9 +126,8 @@ START_TEST(a_leaf_that_waited_too_long_replaces_nothing_better)
     const struct authority *other =
         authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
     AUTO_BLOB struct blob csr = scene_csr(&scene);
-    const struct authority *shorter =
-        authority_make(other, &(struct authority_plan){.csr = blob_span(&csr),
-                                                       .not_after = scene.now + 40 * DAY});
+    const struct authority *shorter = authority_make(
+        other, &(struct authority_plan){.csr = blob_span(&csr), .not_after = scene.now + 40 * DAY});
 
     ck_assert(scene_deliver(&scene, "shorter.cer", authority_der(shorter)));
     ck_ok(life_renew(&scene.life, "www", true, "uid 0", &id, &err));
