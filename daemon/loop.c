@@ -301,6 +301,17 @@ static void on_api_event(uv_poll_t *poll, int status, int events)
     api_turned(poll->data);
 }
 
+/* One line of the log for each. */
+static void log_complaints(const char *line)
+{
+    while (*line != '\0') {
+        size_t len = strcspn(line, "\n");
+
+        log_error("config", "%.*s", (int)len, line);
+        line += len + (line[len] == '\n');
+    }
+}
+
 static void on_hup(uv_signal_t *signal, int number)
 {
     struct loop *loop = signal->data;
@@ -312,9 +323,7 @@ static void on_hup(uv_signal_t *signal, int number)
     buf_init(&complaints, BUF_MAX_CONFIG);
     systemd_notify("RELOADING=1");
     if (config_load(loop->config->file, &config, &complaints, &err) < 0) {
-        for (const char *line = buf_text(&complaints); *line != '\0';
-             line += strcspn(line, "\n") + 1)
-            log_error("config", "%.*s", (int)strcspn(line, "\n"), line);
+        log_complaints(buf_text(&complaints));
         log_error("config-refused", "the configuration stays as it was: %s", err.text);
         systemd_notify("READY=1");
         return;
