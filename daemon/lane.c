@@ -51,13 +51,21 @@ static int take_file(void *self, const struct drop_file *file, struct error *err
 static int write_receipt(void *self, const struct delivery_row *row, struct error *err)
 {
     struct lane *lane = self;
-    const char *name = row->filed_name ? row->filed_name : row->name;
+    AUTO_FREE char *found = NULL;
+    const char *name = row->filed_name;
     struct error why = {0};
+    int rc = 0;
 
     /* A file that still lies in the folder is filed by the next scan. */
-    if (!row->filed_name && lane->left_over)
+    if (!name && lane->left_over)
         return 0;
-    if (drop_receipt(lane->drop, row->accepted, name, row->receipt, &why) < 0)
+    if (!name) {
+        rc = drop_find_filed(lane->drop, row->accepted, row->name, row->sha256, &found, &why);
+        name = rc == 0 ? found : row->name;
+    }
+    if (rc == 0)
+        rc = drop_receipt(lane->drop, row->accepted, name, row->receipt, &why);
+    if (rc < 0)
         log_warn("no-receipt", "%s: %s", name, why.text);
     return life_filed(&lane->life, row->id, name, err);
 }
