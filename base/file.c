@@ -4,10 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
-
-#include "base/text.h"
 
 #ifdef UNLAPSED_FAULTS
 static file_fault_fn fault_hook;
@@ -222,14 +219,12 @@ int file_rename_at(int dir, const char *from, const char *to, struct error *err)
 int file_replace_at(int dir, const char *name, struct span data, struct file_access access,
                     struct error *err)
 {
-    uint8_t random[8];
-    char hex[2 * sizeof random + 1];
-    char temporary[64];
+    AUTO_FREE char *temporary = mem_printf(".%.200s.unlapsed-new", name);
+    /* What a crash left there is of no use to anybody. */
+    int rc = file_remove_at(dir, temporary, err);
 
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return error_set_errno(err, errno, "file %s: no random bytes", name);
-    snprintf(temporary, sizeof temporary, ".unlapsed-%s.tmp", text_hex(random, sizeof random, hex));
-    int rc = file_create_at(dir, temporary, data, access, err);
+    if (rc == 0)
+        rc = file_create_at(dir, temporary, data, access, err);
     if (rc == 0) {
         rc = file_rename_at(dir, temporary, name, err);
         if (rc < 0)

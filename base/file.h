@@ -49,7 +49,9 @@ int file_create_at(int dir, const char *name, struct span data, struct file_acce
 /* Renames within one directory, replacing atomically, and syncs the directory. */
 int file_rename_at(int dir, const char *from, const char *to, struct error *err);
 
-/* Creates a temporary beside name and renames it over name. */
+/* Creates a temporary beside name (".NAME.unlapsed-new", a long NAME cut) and renames it over name.
+ * The temporary that a crash left goes with the next call; two calls at once for one name get into
+ * each other's way. */
 int file_replace_at(int dir, const char *name, struct span data, struct file_access access,
                     struct error *err);
 int file_replace(const char *path, struct span data, struct file_access access, struct error *err);

@@ -52,19 +52,25 @@ static int write_receipt(void *self, const struct delivery_row *row, struct erro
 {
     struct lane *lane = self;
     AUTO_FREE char *found = NULL;
+    const char *name = row->filed_name;
     struct error why = {0};
+    int rc = 0;
 
     /* A file that still lies in the folder is filed by the next scan. */
-    if (!row->filed_name && lane->left_over)
+    if (!name && lane->left_over)
         return 0;
-    if (!row->filed_name)
-        drop_find(lane->drop, row->accepted, row->name, row->sha256, &found);
-    const char *name = row->filed_name ? row->filed_name : found;
-    if (!name)
-        log_warn("no-receipt", "%s: was moved away before its receipt was written", row->name);
-    else if (drop_receipt(lane->drop, row->accepted, name, row->receipt, &why) < 0)
-        return error_set(err, why.code, "%s", why.text);
-    return life_filed(&lane->life, row->id, name ? name : row->name, err);
+    if (!name) {
+        rc = drop_find_filed(lane->drop, row->accepted, row->name, row->sha256, &found, &why);
+        name = rc == 0 ? found : row->name;
+    }
+    if (rc == 0)
+        rc = drop_receipt(lane->drop, row->accepted, name, row->receipt, &why);
+    if (rc < 0)
+        log_warn("no-receipt", "%s: %s", name, why.text);
+    /* What may pass by itself is tried again; a file that somebody took away is not. */
+    return rc < 0 && code_retry(rc) == RETRY_TRANSIENT
+               ? 0
+               : life_filed(&lane->life, row->id, name, err);
 }
 
 int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err)

@@ -133,6 +133,15 @@ static int move(struct drop *drop, const struct drop_file *file, int sub, char f
                      NAMES_TRIED);
 }
 
+/* The name is ours alone; what a crash left there is old. */
+static int write_temporary(int sub, const char *receipt, struct error *err)
+{
+    int rc = file_remove_at(sub, RECEIPT_TEMPORARY, err);
+
+    return rc < 0 ? rc
+                  : file_create_at(sub, RECEIPT_TEMPORARY, span_text(receipt), FILE_PUBLIC, err);
+}
+
 int drop_file_away(struct drop *drop, const struct drop_file *file, bool accepted,
                    const char *receipt, char **ret_name, struct error *err)
 {
@@ -150,10 +159,8 @@ int drop_file_away(struct drop *drop, const struct drop_file *file, bool accepte
                          "was read",
                          file->name);
     /* The receipt is on the disk before anything moves: a full disk leaves the delivery where it
-     * is. The name is ours alone; what a crash left there is old. */
-    rc = file_remove_at(sub, RECEIPT_TEMPORARY, err);
-    if (rc == 0)
-        rc = file_create_at(sub, RECEIPT_TEMPORARY, span_text(receipt), FILE_PUBLIC, err);
+     * is. */
+    rc = write_temporary(sub, receipt, err);
     if (rc == 0)
         rc = move(drop, file, sub, filed, err);
     if (rc < 0) {
@@ -169,37 +176,6 @@ int drop_file_away(struct drop *drop, const struct drop_file *file, bool accepte
     return 0;
 }
 
-static bool has_content(int dir, const char *name, const uint8_t sha256[SHA256_LEN])
-{
-    AUTO_BLOB struct blob data = {0};
-    uint8_t hash[SHA256_LEN];
-
-    if (file_read_at(dir, name, BUF_MAX_DELIVERY, &data, NULL) < 0)
-        return true; /* a thing that was never read is known by its name alone */
-    sha256_of(blob_span(&data), hash);
-    return memcmp(hash, sha256, SHA256_LEN) == 0;
-}
-
-void drop_find(struct drop *drop, bool accepted, const char *name, const uint8_t sha256[SHA256_LEN],
-               char **ret_name)
-{
-    AUTO_FD int sub = -1;
-    char filed[NAME_MAX + 1], beside[NAME_MAX + 1];
-
-    if (drop_open_sub(drop, accepted, &sub, NULL) < 0)
-        return;
-    for (int number = 1; number <= NAMES_TRIED; number++) {
-        candidate(name, number, filed);
-        receipt_name(filed, beside);
-        if (!is_taken(sub, filed))
-            return;
-        if (is_taken(sub, beside) || !has_content(sub, filed, sha256))
-            continue;
-        *ret_name = mem_strdup(filed);
-        return;
-    }
-}
-
 int drop_receipt(struct drop *drop, bool accepted, const char *filed_name, const char *receipt,
                  struct error *err)
 {
@@ -213,5 +189,57 @@ int drop_receipt(struct drop *drop, bool accepted, const char *filed_name, const
     if (rc < 0)
         return rc;
     receipt_name(filed_name, beside);
-    return file_replace_at(sub, beside, span_text(receipt), FILE_PUBLIC, err);
+    rc = write_temporary(sub, receipt, err);
+    return rc < 0 ? rc : file_rename_at(sub, RECEIPT_TEMPORARY, beside, err);
+}
+
+/* Whether that file is the delivery. What was never read has no hash to tell it by: there the
+ * receipt that is missing has to do. */
+static bool is_delivery(int sub, const char *name, const uint8_t sha256[SHA256_LEN],
+                        bool has_receipt)
+{
+    static const uint8_t unread[SHA256_LEN];
+    AUTO_BLOB struct blob data = {0};
+    uint8_t found[SHA256_LEN];
+
+    if (memcmp(sha256, unread, SHA256_LEN) == 0)
+        return !has_receipt;
+    if (file_read_at(sub, name, BUF_MAX_DELIVERY, &data, NULL) < 0)
+        return false;
+    sha256_of(blob_span(&data), found);
+    return memcmp(sha256, found, SHA256_LEN) == 0;
+}
+
+int drop_find_filed(struct drop *drop, bool accepted, const char *name,
+                    const uint8_t sha256[SHA256_LEN], char **ret_name, struct error *err)
+{
+    AUTO_FD int sub = -1;
+    AUTO_FREE char *found = NULL;
+    char filed[NAME_MAX + 1];
+    char beside[NAME_MAX + 1];
+    int rc = drop_open_sub(drop, accepted, &sub, err);
+
+    if (rc < 0)
+        return rc;
+    /* Past the first name that is free altogether nothing was filed. */
+    for (int number = 1; number <= NAMES_TRIED; number++) {
+        candidate(name, number, filed);
+        receipt_name(filed, beside);
+        bool is_there = is_taken(sub, filed);
+        bool has_receipt = is_taken(sub, beside);
+        if (!is_there && !has_receipt)
+            break;
+        if (!is_there || !is_delivery(sub, filed, sha256, has_receipt))
+            continue;
+        free(found);
+        found = mem_strdup(filed);
+        if (!has_receipt)
+            break;
+    }
+    if (!found)
+        return error_set(err, E_NOT_FOUND, "delivery %s: wanted it in %s/, got nothing like it",
+                         name, sub_name(accepted));
+    *ret_name = found;
+    found = NULL;
+    return 0;
 }

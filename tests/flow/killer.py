@@ -16,7 +16,8 @@ import time
 CHANGES = 0x2 | 0x8 | 0x40 | 0x80 | 0x100 | 0x200  # IN_MODIFY CLOSE_WRITE MOVED_FROM MOVED_TO CREATE DELETE
 
 # when: "time" (after `at` seconds), "log" (the `at`-th line of that kind, counting from 1) or "file" (the `at`-th
-# change in that group of files); the kill follows `delay` seconds later.
+# change in that group of files); the kill follows `delay` seconds later. "call" is not ours: strace kills, before the
+# `at`-th system call of that sort.
 Instant = collections.namedtuple("Instant", "when what at delay")
 
 

@@ -27,9 +27,15 @@ LIFETIME = 86400
 POINTS = ("plan", "started", "requested", "handed-over", "mailed", "received", "accepted", "staged", "swapped",
           "reloaded", "verified")
 UNDO_POINTS = ("deployment-failed", "undo", "rolled-back")
+# Sorts of system calls that leave something behind or tell somebody, and how many of a road one thread makes at most.
+CALLS = {"rename": "renameat,renameat2", "remove": "unlinkat", "make": "openat", "sync": "fsync,fdatasync",
+         "write": "pwrite64", "tell": "kill,sendto,connect"}
+MOST = {"rename": 14, "remove": 30, "make": 90, "sync": 60, "write": 150, "tell": 60}
 # What the daemon never has a reason to say here.
 COMPLAINTS = ("stuck", "lane-failed", "event-lost", "not-restored", "not-cleaned", "not-planned", "no-receipt",
               "not-taken", "key-not-adopted", "mail-failed", "failed", "needs-restart")
+
+HAS_STRACE = shutil.which("strace") is not None
 
 # fresh: on an empty inventory. undo: "" or what refuses the new pair at first, "test" or "reload". restarts: seconds
 # after which each of so many further starts is killed too. delivery: how the authority sends.
@@ -39,7 +45,7 @@ Delivery = collections.namedtuple("Delivery", "form first pause")
 
 def make_plan(number, random, measured):
     """Round `number` (from 0): the kinds take turns, the rest is drawn. `measured` is what the first road took."""
-    kind = ("start", "log", "undo", "swap", "again", "file")[number % 6]
+    kind = ("start", "log", "undo", "swap", "again", "call" if HAS_STRACE and number % 12 < 6 else "file")[number % 6]
     undo = random.choice(("test", "reload")) if kind == "undo" else ""
     delay = random.choice((0, 0, random.uniform(0, 0.005), random.uniform(0, 0.05)))
     instant = Instant("time", "", random.uniform(0, measured["seconds"]), 0)
@@ -52,6 +58,9 @@ def make_plan(number, random, measured):
                                          random.uniform(0, 1))))
     elif kind == "swap":
         instant = Instant("file", "live", random.randint(1, measured["live"]), delay)
+    elif kind == "call":
+        what = random.choice(list(CALLS))
+        instant = Instant("call", what, random.randint(1, MOST[what]), 0)
     elif kind == "file":
         what = random.choice(("state", "state", "drop", "requests"))
         instant = Instant("file", what, random.randint(1, max(1, measured[what])), delay)
@@ -70,7 +79,8 @@ def words_of(plan):
     if instant is None:
         return "no kill"
     when = {"time": f"{instant.at:.3f} s after its beginning", "log": f"at log line {instant.what}",
-            "file": f"at change {instant.at} of {instant.what}"}[instant.when]
+            "file": f"at change {instant.at} of {instant.what}",
+            "call": f"before call {instant.at} that can {instant.what}"}[instant.when]
     more = f" + {instant.delay * 1000:.1f} ms" if instant.delay else ""
     more += f", and {len(plan.restarts)} starts killed" if plan.restarts else ""
     return f"{plan.kind}{'-' + plan.undo if plan.undo else ''}: {when}{more}"
@@ -153,8 +163,15 @@ class SoakLab(Lab):
         self.write_config()
         self.start_clients(2)
 
-    def spawn_daemon(self):
-        self.spawn("unlapsed", self.program("unlapsed"), "-c", self.config)
+    def spawn_daemon(self, call=None):
+        """With a call, strace kills the daemon before its n-th system call of that sort; one worker thread, since
+        strace counts each thread alone."""
+        words = [self.program("unlapsed"), "-c", self.config]
+        if call:
+            names = CALLS[call.what]
+            words = ["env", "UV_THREADPOOL_SIZE=1", "strace", "-D", "-f", "-qqq", "-o", "/dev/null", "-e", "trace=" + names,
+                     "-e", f"inject={names}:signal=KILL:when={call.at}", *words]
+        self.spawn("unlapsed", *words)
 
     def is_dead(self):
         child = self.running.get("unlapsed")
@@ -193,8 +210,11 @@ class Round:
             lab.refuse(plan.undo)
         self.killer = Killer(lab, plan.instant)
         try:
+            call = plan.instant if plan.instant and plan.instant.when == "call" else None
+            if call and not lab.is_dead():
+                lab.end("unlapsed")
             if lab.is_dead():
-                lab.spawn_daemon()
+                lab.spawn_daemon(call)
             began = time.monotonic()
             while not self.step():
                 if time.monotonic() > began + ROAD_SECONDS:
@@ -226,6 +246,8 @@ class Round:
         """The daemon is gone: by us, with its inventory whole. Further starts are killed too, if so planned."""
         lab = self.lab
         status = lab.running.pop("unlapsed").wait()
+        if self.plan.instant and self.plan.instant.when == "call" and status == -signal.SIGKILL:
+            self.killer.fired.set()
         if not self.killer.fired.wait(1):
             raise AssertionError(f"the daemon ended by itself, with status {status}\n{lab.tail()}")
         if self.kills == 0:
@@ -340,7 +362,7 @@ class Round:
         for folder in ("accepted", "rejected"):
             path = self.lab.path("state/drop/" + folder)
             for name in os.listdir(path) if os.path.isdir(path) else []:
-                if not name.endswith(".txt"):
+                if not name.endswith(".txt") and not name.startswith("."):
                     with open(os.path.join(path, name), "rb") as data:
                         found[(folder, name)] = hashlib.sha256(data.read()).hexdigest()
         return found
@@ -429,6 +451,9 @@ class Round:
             receipt = self.lab.receipt(name)
             assert receipt and sha256 in receipt, f"the receipt of {name} speaks of another file: {receipt}"
         assert not self.in_drop_folder(), self.in_drop_folder()
+        left = [name for folder in ("state/drop/accepted", "state/drop/rejected", "state/requests")
+                for name in os.listdir(self.lab.path(folder)) if ".unlapsed-" in name]
+        assert not left, left
         with open(self.lab.path("state/requests/www.csr"), "rb") as written:
             assert written.read().split() == self.csr.split(), "the written CSR is not the mailed one"
 

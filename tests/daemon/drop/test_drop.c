@@ -427,6 +427,53 @@ START_TEST(receipts_and_deliveries_do_not_meet)
 }
 END_TEST
 
+static void ck_found(struct drop *drop, const char *text, const char *wanted)
+{
+    AUTO_FREE char *found = NULL;
+    uint8_t sha256[SHA256_LEN] = {0};
+
+    if (text)
+        sha256_of(span_text(text), sha256);
+    ck_ok(drop_find_filed(drop, true, "www.pem", sha256, &found, &err));
+    ck_assert_str_eq(found, wanted);
+}
+
+/* The file was moved, and then the daemon died: neither the receipt nor the note of the name came.
+ */
+START_TEST(moved_just_before_a_crash)
+{
+    struct drop *drop = open_drop(0);
+    AUTO_FREE char *found = NULL;
+    AUTO_FREE char *temporary = inside("accepted/.unlapsed-receipt.tmp");
+    uint8_t sha256[SHA256_LEN];
+
+    put("www.pem", "one");
+    scan(drop);
+    AUTO_FREE char *first = file_away(drop, true, "receipt of one");
+    sha256_of(span_text("two"), sha256);
+    ck_fails(drop_find_filed(drop, true, "www.pem", sha256, &found, &err), E_NOT_FOUND, "www.pem");
+    put("accepted/www-2.pem", "two");
+    put("accepted/.unlapsed-receipt.tmp", "receipt of two");
+    ck_found(drop, "one", "www.pem");
+    ck_found(drop, "two", "www-2.pem");
+    ck_found(drop, NULL, "www-2.pem");
+    ck_ok(drop_receipt(drop, true, "www-2.pem", "receipt of two", &err));
+    ck_found(drop, "two", "www-2.pem");
+    ck_content("accepted/www.pem.txt", "receipt of one");
+    ck_content("accepted/www-2.pem.txt", "receipt of two");
+    ck_assert_int_ne(access(temporary, F_OK), 0);
+    /* What was never read, and has its receipt. */
+    memset(sha256, 0, sizeof sha256);
+    ck_fails(drop_find_filed(drop, true, "www.pem", sha256, &found, &err), E_NOT_FOUND, "www.pem");
+    /* The same once more: the one that still lacks a receipt. */
+    put("accepted/www-3.pem", "one");
+    ck_found(drop, "one", "www-3.pem");
+    ck_ok(drop_receipt(drop, true, "www-3.pem", "again", &err));
+    ck_found(drop, "one", "www-3.pem");
+    drop_close(drop);
+}
+END_TEST
+
 static void fill(char *name, size_t len, const char *ending)
 {
     memset(name, 'n', len);
@@ -678,6 +725,7 @@ int main(void)
     tcase_set_timeout(file_case, TESTING_SLOW_SECONDS);
     tcase_add_test(file_case, never_over_another_file);
     tcase_add_test(file_case, receipts_and_deliveries_do_not_meet);
+    tcase_add_test(file_case, moved_just_before_a_crash);
     tcase_add_test(file_case, long_names);
     tcase_add_test(file_case, names_are_bytes);
     tcase_add_test(file_case, cut_between_characters);
