@@ -119,7 +119,7 @@ static char *scalar_text(struct source *source)
         return NULL;
     }
     char *copy = mem_alloc(len + 1, 1);
-    if (len > 0)
+    if (text && len > 0)
         memcpy(copy, text, len);
     return copy;
 }

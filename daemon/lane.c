@@ -51,15 +51,20 @@ static int take_file(void *self, const struct drop_file *file, struct error *err
 static int write_receipt(void *self, const struct delivery_row *row, struct error *err)
 {
     struct lane *lane = self;
-    const char *name = row->filed_name ? row->filed_name : row->name;
+    AUTO_FREE char *found = NULL;
     struct error why = {0};
 
     /* A file that still lies in the folder is filed by the next scan. */
     if (!row->filed_name && lane->left_over)
         return 0;
-    if (drop_receipt(lane->drop, row->accepted, name, row->receipt, &why) < 0)
-        log_warn("no-receipt", "%s: %s", name, why.text);
-    return life_filed(&lane->life, row->id, name, err);
+    if (!row->filed_name)
+        drop_find(lane->drop, row->accepted, row->name, row->sha256, &found);
+    const char *name = row->filed_name ? row->filed_name : found;
+    if (!name)
+        log_warn("no-receipt", "%s: was moved away before its receipt was written", row->name);
+    else if (drop_receipt(lane->drop, row->accepted, name, row->receipt, &why) < 0)
+        return error_set(err, why.code, "%s", why.text);
+    return life_filed(&lane->life, row->id, name ? name : row->name, err);
 }
 
 int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err)
@@ -82,7 +87,7 @@ static void work(uv_work_t *request)
     struct lane *lane = request->data;
 
     lane->next_at = UTC_NEVER;
-    for (int i = 0; i < ROUND_MAX; i++) {
+    for (int i = 0; i < ROUND_MAX && !atomic_load(&lane->held); i++) {
         struct error err = {0};
         int rc = lane->run(lane, &lane->next_at, &err);
 
@@ -127,16 +132,16 @@ static void after_work(uv_work_t *request, int status)
     (void)status;
     lane->busy = false;
     lane->did_something = false;
-    if (!lane->stopping && lane->again)
+    if (lane->again)
         start(lane);
-    else if (!lane->stopping && lane->next_at != UTC_NEVER)
+    else if (!atomic_load(&lane->held) && lane->next_at != UTC_NEVER)
         uv_timer_start(&lane->timer, on_timer, sleep_until(lane->next_at), 0);
     lane->rest(lane->self, did_something);
 }
 
 static void start(struct lane *lane)
 {
-    if (lane->stopping)
+    if (atomic_load(&lane->held))
         return;
     if (lane->busy) {
         lane->again = true;
@@ -160,10 +165,16 @@ void lane_poke(struct lane *lane)
     start(lane);
 }
 
-void lane_stop(struct lane *lane)
+void lane_hold(struct lane *lane)
 {
-    lane->stopping = true;
+    atomic_store(&lane->held, true);
     uv_timer_stop(&lane->timer);
+}
+
+void lane_release(struct lane *lane)
+{
+    atomic_store(&lane->held, false);
+    start(lane);
 }
 
 bool lane_is_busy(const struct lane *lane)

@@ -140,7 +140,8 @@ static int send_mail(void *self, const struct notice_row *notice, struct span cs
 {
     const struct real_world *world = self;
     const struct config *config = world->config;
-    const char *certificate = fields_get(&notice->fields, "certificate");
+    const char *certificate =
+        notice->certificate_id != 0 ? fields_get(&notice->fields, "certificate") : NULL;
     AUTO_FREE char *csr_name = mem_printf("%s.csr", certificate ? certificate : "request");
     AUTO_FREE char *text_name = mem_printf("%s.txt", certificate ? certificate : "request");
     const struct mail_attachment attachments[] = {{csr_name, "application/pkcs10", csr_pem},

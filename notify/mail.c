@@ -99,10 +99,13 @@ static char *make_id(const char *local, const char *host)
     return id;
 }
 
-/* Whether the host may stand between quotes without an escape. */
+/* What stands between quotes in From: a host that needs neither escapes nor encoding. */
 static const char *display_host(const char *host)
 {
-    return strpbrk(host, "\"\\") ? "this machine" : host;
+    for (const char *c = host; *c != '\0'; c++)
+        if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')
+            return "this machine";
+    return host[0] != '\0' ? host : "this machine";
 }
 
 static bool is_urgent(enum notice_kind kind)

@@ -2,10 +2,8 @@
 
 #include <ctype.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <curl/curl.h>
 
@@ -210,8 +208,7 @@ static void set_up(struct session *session, const struct smtp_settings *settings
     curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* not even one from the environment */
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout);
-    /* QUIT within curl_easy_perform and with a deadline: closing a kept connection takes 120 s. */
-    curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
+    /* CURLOPT_TIMEOUT does not bound the wait for the reply to QUIT: that would take 120 s. */
     curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, timeout);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, session->text);
     curl_easy_setopt(curl, CURLOPT_MAIL_FROM, from);
@@ -225,27 +222,6 @@ static void set_up(struct session *session, const struct smtp_settings *settings
     curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, note_command);
     curl_easy_setopt(curl, CURLOPT_DEBUGDATA, session);
     add_tls(curl, settings);
-}
-
-/*
- * With CURLOPT_NOSIGNAL libcurl leaves SIGPIPE alone, and OpenSSL writes with write(2): a server
- * that hangs up must not end the process.
- */
-static CURLcode perform(CURL *curl)
-{
-    static const struct timespec at_once = {0, 0};
-    sigset_t pipe, pending, old;
-
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    sigpending(&pending);
-    pthread_sigmask(SIG_BLOCK, &pipe, &old);
-    CURLcode rc = curl_easy_perform(curl);
-    if (!sigismember(&pending, SIGPIPE))
-        while (sigtimedwait(&pipe, NULL, &at_once) >= 0)
-            ;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return rc;
 }
 
 /* The class of a refusal (RFC 5321 4.2.1, RFC 4954 6): which side has to change something. */
@@ -313,7 +289,7 @@ int smtp_send(const struct smtp_settings *settings, const char *recipient, struc
     if (settings->user)
         rc = add_credentials(session.curl, settings, err);
     if (rc == 0)
-        rc = finish(&session, settings, recipient, perform(session.curl), err);
+        rc = finish(&session, settings, recipient, curl_easy_perform(session.curl), err);
     curl_easy_cleanup(session.curl);
     curl_slist_free_all(recipients);
     return rc;

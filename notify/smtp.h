@@ -31,7 +31,8 @@ void smtp_settings_done(struct smtp_settings *settings);
  * refuse or a message with a bare CR or LF. err tells what the server said, escaped. With
  * SMTP_TLS_OPPORTUNISTIC the server's certificate is checked only when there is something to
  * protect or to check it with: a user or a ca_file (RFC 7435; whoever can forge it can as well
- * strip STARTTLS). Blocks for up to `timeout`; any thread.
+ * strip STARTTLS). Any thread; blocks for up to `timeout`, and once more while it says
+ * goodbye.
  */
 int smtp_send(const struct smtp_settings *settings, const char *recipient, struct span message,
               struct error *err);

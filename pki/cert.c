@@ -81,7 +81,8 @@ static void read_serial(const X509 *x509, struct cert *cert)
 
 /*
  * UTCTime as YYMMDDHHMMSSZ, GeneralizedTime as YYYYMMDDHHMMSSZ and nothing else (RFC 5280 4.1.2.5):
- * other spellings are read differently by different programs.
+ * other spellings are read differently by different programs. These lengths leave no room for a
+ * zone.
  */
 static int read_time(const ASN1_TIME *time, const char *which, utc_t *ret, struct error *err)
 {
@@ -89,7 +90,7 @@ static int read_time(const ASN1_TIME *time, const char *which, utc_t *ret, struc
     struct tm tm;
 
     if ((len != 13 && len != 15) || (len == 13) != (ASN1_STRING_type(time) == V_ASN1_UTCTIME) ||
-        ASN1_STRING_get0_data(time)[len - 1] != 'Z' || !ASN1_TIME_to_tm(time, &tm))
+        !ASN1_TIME_to_tm(time, &tm))
         return error_set(err, E_FORMAT, "certificate: %s: wanted a date as in RFC 5280 4.1.2.5",
                          which);
     *ret = timegm(&tm);

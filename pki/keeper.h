@@ -76,7 +76,7 @@ int keeper_make_request(struct keeper *keeper, int64_t renewal_id,
                         struct blob *ret_csr, struct error *err);
 
 /* Seals an existing key, PEM (unencrypted PKCS#8, PKCS#1 or SEC1, prose around it allowed) or DER.
- * E_FORMAT when it is no key. */
+ * E_FORMAT when it is no key, E_REFUSED when it is encrypted: nobody is asked for a password. */
 int keeper_seal(struct keeper *keeper, int64_t renewal_id, struct span key, struct sealed_key *ret,
                 struct error *err);
 

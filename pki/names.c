@@ -249,7 +249,7 @@ int names_add_tagged(struct names *names, const char *text, struct error *err)
     for (size_t i = 0; i < COUNT_OF(type_texts); i++) {
         size_t len = strlen(type_texts[i]);
 
-        if (strncasecmp(text, type_texts[i], len) == 0 && text[len] == ':' && !address)
+        if (strncasecmp(text, type_texts[i], len) == 0 && text[len] == ':')
             return names_add(names, (enum name_type)i, text + len + 1, err);
     }
     if (address)

@@ -84,13 +84,11 @@ static int place_key(int dir, const char *name, struct span key, struct error *e
         return crypto_error(err, E_CRYPTO, "sealing key: no random bytes");
     snprintf(temporary, sizeof temporary, ".unlapsed-%s.tmp", text_hex(random, sizeof random, hex));
     int rc = file_create_at(dir, temporary, key, FILE_PRIVATE, err);
-    if (rc < 0)
-        return rc;
-    if (renameat2(dir, temporary, dir, name, RENAME_NOREPLACE) < 0) {
-        int errnum = errno;
-
+    if (rc == 0 && renameat2(dir, temporary, dir, name, RENAME_NOREPLACE) < 0)
+        rc = error_set_errno(err, errno, "file %s: cannot name it", name);
+    if (rc < 0) {
         unlinkat(dir, temporary, 0);
-        return error_set_errno(err, errnum, "file %s: cannot name it", name);
+        return rc;
     }
     if (fsync(dir) < 0)
         return error_set_errno(err, errno, "file %s: cannot sync its folder", name);

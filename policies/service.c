@@ -234,13 +234,23 @@ static void build(struct service_draft *draft, struct late *late)
     service->command_deadline = from ? from->deadline : DEADLINE_DEFAULT;
 }
 
-/* A parameter nobody uses is a slip of the pen. */
+static bool is_inherited(const struct service_draft *draft, const char *name)
+{
+    while ((draft = base_of(draft)))
+        for (size_t i = 0; i < draft->parameter_count; i++)
+            if (strcmp(draft->parameters[i].name, name) == 0)
+                return true;
+    return false;
+}
+
+/* A parameter nobody uses is a slip of the pen, unless the service it extends has it: an heir that
+ * brings its own reload command need not take the pid file out. */
 static void refuse_unused(struct service_draft *draft, struct late *late)
 {
     for (size_t i = 0; i < draft->parameter_count; i++) {
         const struct parameter *parameter = &draft->parameters[i];
 
-        if (parameter->used)
+        if (parameter->used || is_inherited(draft, parameter->name))
             continue;
         const char *near = near_parameter(draft, parameter->name, true);
         late_complain(late, parameter->place, "wanted a parameter that is used%s%s%s",

@@ -8,7 +8,7 @@
 
 struct delivery_row {
     int64_t id;
-    uint8_t sha256[SHA256_LEN]; /* of the bytes that were parsed */
+    uint8_t sha256[SHA256_LEN]; /* of the bytes that were parsed, or what stands for them */
     char *name;                 /* as it was called in the drop folder; any bytes */
     utc_t taken_at;
     bool accepted;

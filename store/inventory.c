@@ -3,15 +3,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "store/migrate.h"
 #include "store/statement.h"
 
 enum {
     APPLICATION_ID = 0x554e4c50, /* "UNLP" */
     BUSY_MILLISECONDS = 10000,
-    BUSY_NAP_MILLISECONDS = 20,
     JOURNAL_SIZE_LIMIT = 16 << 20,
     HEADER_LEN = 100 /* https://www.sqlite.org/fileformat2.html 1.3 */
 };
@@ -126,29 +127,20 @@ static int mark_as_ours(struct inventory *inventory, struct error *err)
     return execute(inventory, sql, err);
 }
 
-/* The change to WAL does not wait by the busy time-out when two handles make a new file at once. */
 static int use_wal(struct inventory *inventory, struct error *err)
 {
-    int naps = BUSY_MILLISECONDS / BUSY_NAP_MILLISECONDS;
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, "PRAGMA journal_mode = WAL", &statement, err);
 
-    for (;;) {
-        AUTO_STATEMENT struct statement statement = {0};
-        int rc = statement_open(inventory, "PRAGMA journal_mode = WAL", &statement, err);
-
-        if (rc == 0)
-            rc = statement_one(&statement, err, "PRAGMA journal_mode");
-        if (rc == E_BUSY && naps-- > 0) {
-            sqlite3_sleep(BUSY_NAP_MILLISECONDS);
-            continue;
-        }
-        if (rc < 0)
-            return rc;
-        AUTO_FREE char *mode = statement_read_text(&statement);
-        if (strcmp(mode, "wal") != 0)
-            return error_set(err, E_IO, "inventory %s: journal: wanted wal, got %s",
-                             inventory->path, mode);
-        return 0;
-    }
+    if (rc == 0)
+        rc = statement_one(&statement, err, "PRAGMA journal_mode");
+    if (rc < 0)
+        return rc;
+    AUTO_FREE char *mode = statement_read_text(&statement);
+    if (strcmp(mode, "wal") != 0)
+        return error_set(err, E_IO, "inventory %s: journal: wanted wal, got %s", inventory->path,
+                         mode);
+    return 0;
 }
 
 static int configure(struct inventory *inventory, struct error *err)
@@ -199,12 +191,37 @@ static int bring_up(struct inventory *inventory, struct error *err)
     return rc;
 }
 
+/*
+ * One at a time: several at once on a new file meet in SQLite's change from its rollback journal to
+ * WAL, which then fails in one of them (IOERR_DELETE_NOENT, tried). The lock is on the folder, for
+ * the reason given at make_private, and ends with its descriptor.
+ */
+static int wait_for_others(const char *path, int *ret_dir, struct error *err)
+{
+    const char *name = NULL;
+    AUTO_FD int dir = -1;
+    int rc = file_open_parent(path, &dir, &name, err);
+
+    if (rc < 0)
+        return rc;
+    while (flock(dir, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return error_set_errno(err, errno, "inventory %s: cannot lock its folder", path);
+    *ret_dir = dir;
+    dir = -1;
+    return 0;
+}
+
 int inventory_open(const char *path, struct inventory **ret, struct error *err)
 {
-    struct inventory *inventory = mem_alloc(1, sizeof *inventory);
+    AUTO_FD int dir = -1;
+    int rc = wait_for_others(path, &dir, err);
 
+    if (rc < 0)
+        return rc;
+    struct inventory *inventory = mem_alloc(1, sizeof *inventory);
     inventory->path = mem_strdup(path);
-    int rc = bring_up(inventory, err);
+    rc = bring_up(inventory, err);
     if (rc < 0)
         inventory_close(inventory);
     else

@@ -13,10 +13,10 @@
 struct inventory;
 
 /*
- * Opens (makes, 0600) the file, sets WAL, synchronous=FULL, foreign_keys, trusted_schema=off,
- * secure_delete and the busy time-out, and brings it to the newest schema, each migration in its
- * own transaction. E_CORRUPT when it is no inventory or damaged, E_REFUSED when a newer program
- * made it, E_IO, E_FULL.
+ * Opens (makes, 0600) the file, whose path is absolute, sets WAL, synchronous=FULL, foreign_keys,
+ * trusted_schema=off, secure_delete and the busy time-out, and brings it to the newest schema, each
+ * migration in its own transaction. E_CORRUPT when it is no inventory or damaged, E_REFUSED when a
+ * newer program made it, E_IO, E_FULL.
  */
 int inventory_open(const char *path, struct inventory **ret, struct error *err);
 void inventory_close(struct inventory *inventory); /* NULL-safe; rolls an open transaction back */

@@ -238,11 +238,10 @@ int statement_insert(struct statement *statement, int64_t *ret_id, struct error 
     return 0;
 }
 
-static int not_found(struct error *err, const char *format, va_list args)
-{
-    char what[256];
+enum { WHAT_MAX = 256 };
 
-    vsnprintf(what, sizeof what, format, args);
+static int not_found(const char *what, struct error *err)
+{
     return error_set(err, E_NOT_FOUND, "%s: not in the inventory", what);
 }
 
@@ -252,11 +251,13 @@ int statement_one(struct statement *statement, struct error *err, const char *fo
     int rc = statement_step(statement, &row, err);
 
     if (rc == 0 && !row) {
+        char what[WHAT_MAX];
         va_list args;
 
         va_start(args, format);
-        rc = not_found(err, format, args);
+        vsnprintf(what, sizeof what, format, args);
         va_end(args);
+        rc = not_found(what, err);
     }
     return rc;
 }
@@ -266,11 +267,13 @@ int statement_change(struct statement *statement, struct error *err, const char 
     int rc = statement_run(statement, err);
 
     if (rc == 0 && sqlite3_changes(statement->inventory->db) == 0) {
+        char what[WHAT_MAX];
         va_list args;
 
         va_start(args, format);
-        rc = not_found(err, format, args);
+        vsnprintf(what, sizeof what, format, args);
         va_end(args);
+        rc = not_found(what, err);
     }
     return rc;
 }

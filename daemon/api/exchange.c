@@ -108,6 +108,9 @@ static struct exchange *begin(const struct api_context *context, struct MHD_Conn
 
     buf_init(&exchange->body, BUF_MAX_REQUEST_BODY);
     exchange->route = route_find(method, url, &exchange->name, &exchange->allowed);
+    /* "%00" would end the name early. */
+    if (exchange->name && MHD_http_unescape(exchange->name) != strlen(exchange->name))
+        exchange->route = NULL;
     exchange->refused = admit(context, connection, exchange);
     return exchange;
 }

@@ -89,6 +89,7 @@ static json_t *deployment_of(const struct deployment_row *row)
     json_put_time(deployment, "swapped_at", row->swapped_at);
     json_put_time(deployment, "reloaded_at", row->reloaded_at);
     json_put_time(deployment, "verified_at", row->verified_at);
+    json_put_time(deployment, "cleaned_at", row->cleaned_at);
     json_put_time(deployment, "undo_begun_at", row->undo_begun_at);
     json_put_time(deployment, "failed_at", row->failed_at);
     json_put_number(deployment, "failures", row->failures);

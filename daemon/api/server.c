@@ -102,6 +102,18 @@ static enum MHD_Result serve(void *self, struct MHD_Connection *connection, cons
     return exchange_serve(&api->context, connection, url, method, version, data, data_len, state);
 }
 
+/*
+ * libmicrohttpd would decode "%2F" in a path before routes are looked up: a certificate's name
+ * could then lead to another route. Paths begin with "/" and stay as they are (exchange.c decodes
+ * the name), the parts of a query do not.
+ */
+static size_t decode_query_only(void *self, struct MHD_Connection *connection, char *text)
+{
+    (void)self;
+    (void)connection;
+    return text[0] == '/' ? strlen(text) : MHD_http_unescape(text);
+}
+
 static int start_http(struct api *api, struct error *err)
 {
     api->http = MHD_start_daemon(
@@ -109,7 +121,8 @@ static int start_http(struct api *api, struct error *err)
         MHD_OPTION_NOTIFY_COMPLETED, exchange_end, api, MHD_OPTION_NOTIFY_CONNECTION,
         count_connection, api, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_UNESCAPE_CALLBACK, decode_query_only, NULL,
+        MHD_OPTION_END);
     if (!api->http)
         return error_set(err, E_IO, "libmicrohttpd: cannot start");
     return 0;

@@ -60,10 +60,27 @@ static int remove_stale(const char *path, const struct sockaddr_un *address, str
     return 0;
 }
 
+/*
+ * Everybody may connect; what a caller may do is decided by its credentials (caller.h). A file's
+ * mode cannot tell two groups with different rights, and a refusal in words serves people better
+ * than EACCES.
+ */
+static int publish(int fd, struct listener *listener, struct error *err)
+{
+    struct stat st;
+
+    if (chmod(listener->path, 0666) != 0 || lstat(listener->path, &st) != 0 ||
+        listen(fd, BACKLOG) != 0)
+        return error_set_errno(err, errno, "%s: listen", listener->path);
+    listener->device = st.st_dev;
+    listener->inode = st.st_ino;
+    return 0;
+}
+
 int listener_open(const char *path, struct listener *ret, struct error *err)
 {
     struct sockaddr_un address;
-    struct stat st;
+    struct listener listener = {.fd = -1};
     int rc = address_of(path, &address, err);
 
     if (rc == 0)
@@ -78,19 +95,16 @@ int listener_open(const char *path, struct listener *ret, struct error *err)
     if (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0)
         return errno == EADDRINUSE ? error_set(err, E_BUSY, "%s: another daemon took it", path)
                                    : error_set_errno(err, errno, "%s: bind", path);
-    /*
-     * Everybody may connect; what a caller may do is decided by its credentials (caller.h). A
-     * file's mode cannot tell two groups with different rights, and a refusal in words serves
-     * people better than EACCES.
-     */
-    if (chmod(path, 0666) != 0 || lstat(path, &st) != 0 || listen(fd, BACKLOG) != 0) {
-        rc = error_set_errno(err, errno, "%s: listen", path);
+    listener.path = mem_strdup(path);
+    rc = publish(fd, &listener, err);
+    if (rc != 0) {
         unlink(path);
+        free(listener.path);
         return rc;
     }
-    *ret = (struct listener){
-        .fd = fd, .path = mem_strdup(path), .device = st.st_dev, .inode = st.st_ino};
+    listener.fd = fd;
     fd = -1;
+    *ret = listener;
     return 0;
 }
 

@@ -2,7 +2,6 @@
 
 #include "store/deployments.h"
 
-#include "store/deployments.h"
 #include "daemon/api/json.h"
 
 static void add_error(json_t *errors, utc_t at, const char *what, const char *text)

@@ -102,6 +102,10 @@ static int read_pid(const struct service *service, pid_t *ret, struct error *err
     int rc = file_read(service->pid_file, PID_FILE_MAX, &data, err);
     if (rc < 0)
         return error_wrap(err, rc, "pid file of %s", service->name);
+    /* nginx -t makes an empty one when nginx is not running. */
+    if (data.len == 0)
+        return error_set(err, E_COMMAND, "%s is not running: its pid file %s is empty",
+                         service->name, service->pid_file);
     if (!parse_pid(&data, &pid) || pid == getpid())
         return error_set(err, E_COMMAND, "pid file %s of %s: wanted the number of a process",
                          service->pid_file, service->name);

@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-enum { LABEL_COLUMNS = 14 };
+enum { LABEL_COLUMNS = 15 };
 
 void cli_open_output(struct cli *cli)
 {
@@ -61,21 +61,23 @@ char *cli_span(const struct cli *cli, utc_t at, char *ret)
     char span[SECONDS_TEXT_MAX];
 
     if (at == UTC_NEVER)
-        snprintf(ret, SECONDS_TEXT_MAX + 8, "-");
+        snprintf(ret, CLI_SPAN_MAX, "-");
+    else if (at == cli->now)
+        snprintf(ret, CLI_SPAN_MAX, "now");
     else if (at < cli->now)
-        snprintf(ret, SECONDS_TEXT_MAX + 8, "%s ago", seconds_format(utc_add(cli->now, -at), span));
+        snprintf(ret, CLI_SPAN_MAX, "%s ago", seconds_format(utc_add(cli->now, -at), span));
     else
-        snprintf(ret, SECONDS_TEXT_MAX + 8, "%s", seconds_format(utc_add(at, -cli->now), span));
+        snprintf(ret, CLI_SPAN_MAX, "%s", seconds_format(utc_add(at, -cli->now), span));
     return ret;
 }
 
 void cli_put_time(struct cli *cli, utc_t at)
 {
-    char text[UTC_TEXT_MAX], span[SECONDS_TEXT_MAX + 8];
+    char text[UTC_TEXT_MAX], span[CLI_SPAN_MAX];
 
     fputs(utc_format_plain(at, text), cli->out);
     if (at != UTC_NEVER)
-        fprintf(cli->out, " (%s%s)", at < cli->now ? "" : "in ", cli_span(cli, at, span));
+        fprintf(cli->out, " (%s%s)", at > cli->now ? "in " : "", cli_span(cli, at, span));
 }
 
 static void put_colored(struct cli *cli, const char *text, enum color color)

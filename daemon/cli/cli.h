@@ -91,8 +91,10 @@ void cli_put_label(struct cli *cli, const char *label);
 /* text in the colour of a state */
 void cli_put_state(struct cli *cli, const char *state);
 
-/* "2 h 5 min" from now, "3 d ago" when it is past, "-" for never; ret holds SECONDS_TEXT_MAX + 8.
- */
+enum { CLI_SPAN_MAX = SECONDS_TEXT_MAX + 8 };
+
+/* "2 h 5 min" from now, "3 d ago" when it is past, "now", "-" for never; ret holds CLI_SPAN_MAX
+ * bytes; returns ret. */
 char *cli_span(const struct cli *cli, utc_t at, char *ret);
 
 #define VERB(name) enum cli_exit name(struct cli *cli, int argc, char **argv)

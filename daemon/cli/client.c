@@ -54,9 +54,6 @@ static int prepare(CURL *curl, const char *socket, const char *path, const char 
         rc = curl_easy_setopt(curl, CURLOPT_URL, url);
     if (rc == CURLE_OK && body)
         rc = curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, body);
-    /* The environment's http_proxy is not meant for a socket of this machine. */
-    if (rc == CURLE_OK)
-        rc = curl_easy_setopt(curl, CURLOPT_PROXY, "");
     if (rc == CURLE_OK)
         rc = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
     if (rc == CURLE_OK)
@@ -115,7 +112,7 @@ static int read_reply(long status, struct reply *ret, struct error *err)
 
 static int perform(CURL *curl, const char *socket, struct reply *ret, struct error *err)
 {
-    long status = 0;
+    long status = 0, errnum = 0;
     CURLcode done = curl_easy_perform(curl);
 
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
@@ -125,8 +122,9 @@ static int perform(CURL *curl, const char *socket, struct reply *ret, struct err
         return error_set(err, E_TOO_LARGE, "the daemon's reply: larger than %d bytes",
                          BUF_MAX_REPLY);
     ret->unreachable = true;
+    curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &errnum);
     return error_set(err, E_NETWORK, "%s: cannot reach the daemon: %s", socket,
-                     curl_easy_strerror(done));
+                     errnum != 0 ? strerror((int)errnum) : curl_easy_strerror(done));
 }
 
 int client_call(const char *socket, const char *path, const json_t *body, struct reply *ret,

@@ -42,11 +42,14 @@ static void put_summary(struct cli *cli, const struct config *config)
     fprintf(cli->out, "%zu\n", services_count(config->services));
     cli_put_label(cli, "Inventory");
     cli_put(cli, config->inventory);
-    cli_put_label(cli, "\nSocket");
+    fputc('\n', cli->out);
+    cli_put_label(cli, "Socket");
     cli_put(cli, config->socket);
-    cli_put_label(cli, "\nDrop folder");
+    fputc('\n', cli->out);
+    cli_put_label(cli, "Drop folder");
     cli_put(cli, config->drop);
-    cli_put_label(cli, "\nMail");
+    fputc('\n', cli->out);
+    cli_put_label(cli, "Mail");
     if (config->mail.host) {
         cli_put(cli, config->mail.host);
         fprintf(cli->out, ":%d\n", config->mail.port);

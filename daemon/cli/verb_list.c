@@ -64,7 +64,7 @@ static void add_row(struct cli *cli, struct table *table, const json_t *item, st
     const json_t *next = reply_object(item, "next", bad);
     const char *state = reply_text(item, "state", bad);
     utc_t not_after = reply_time(item, "not_after", bad);
-    char span[SECONDS_TEXT_MAX + 8];
+    char span[CLI_SPAN_MAX];
     AUTO_BUF struct buf joined = {0};
 
     buf_init(&joined, BUF_MAX_REPLY);

@@ -52,7 +52,8 @@ static void put_head(struct cli *cli, const json_t *json, struct error *bad)
     cli_put_state(cli, reply_text(json, "state", bad));
     fputs(": ", cli->out);
     cli_put(cli, reply_text(json, "says", bad));
-    cli_put_label(cli, "\nNext");
+    fputc('\n', cli->out);
+    cli_put_label(cli, "Next");
     cli_put(cli, reply_text(next, "says", bad));
     if (at != UTC_NEVER) {
         fputs(", ", cli->out);

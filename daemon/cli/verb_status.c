@@ -14,7 +14,8 @@ static void put_daemon(struct cli *cli, const json_t *json, struct error *bad)
     fprintf(cli->out, ", process %lld\n", (long long)reply_number(json, "pid", bad));
     cli_put_label(cli, "Started");
     cli_put_time(cli, started);
-    cli_put_label(cli, "\nConfiguration");
+    fputc('\n', cli->out);
+    cli_put_label(cli, "Configuration");
     cli_put(cli, reply_text(json, "config", bad));
     fputc('\n', cli->out);
 }

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -87,6 +88,11 @@ void drop_close(struct drop *drop)
     file_close(&drop->inotify);
     free(drop->path);
     free(drop);
+}
+
+void drop_set_settle(struct drop *drop, seconds_t settle)
+{
+    drop->settle.time = settle;
 }
 
 /* Makes sure that the folder in hand is the one at the path: it may have been removed, replaced, or
@@ -197,6 +203,16 @@ static enum reading read_settled(struct drop *drop, const char *name, const stru
     return READ_WHOLE;
 }
 
+/* What is not read is known by its name and what the file system says of it. */
+static void identify(const char *name, const struct stat *st, uint8_t ret[SHA256_LEN])
+{
+    AUTO_FREE char *text =
+        mem_printf("%ju %ju %jd %jd.%09ld %s", (uintmax_t)st->st_dev, (uintmax_t)st->st_ino,
+                   (intmax_t)st->st_size, (intmax_t)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, name);
+
+    sha256_of(span_text(text), ret);
+}
+
 static void look_at(struct drop *drop, const char *name, drop_fn fn, void *self)
 {
     struct error ignored; /* fn's: it logs, the next file is looked at all the same */
@@ -216,9 +232,11 @@ static void look_at(struct drop *drop, const char *name, drop_fn fn, void *self)
             return;
         if (reading == READ_PROBLEM)
             file.problem = unreadable;
-        else
-            sha256_of(blob_span(&data), file.sha256);
     }
+    if (file.problem)
+        identify(name, &st, file.sha256);
+    else
+        sha256_of(blob_span(&data), file.sha256);
     file.data = data;
     ignored = (struct error){0};
     fn(self, &file, &ignored);

@@ -18,11 +18,14 @@ struct drop;
 /* Opens (makes, with accepted/ and rejected/ below it) the folder. settle in seconds. */
 int drop_open(const char *path, seconds_t settle, struct drop **ret, struct error *err);
 void drop_close(struct drop *drop);
+/* Another settle time, between two scans. */
+void drop_set_settle(struct drop *drop, seconds_t settle);
 
 struct drop_file {
     const char *name;
-    struct blob data; /* owned by the scan; empty with `problem` */
-    uint8_t sha256[SHA256_LEN];
+    struct blob data;           /* owned by the scan; empty with `problem` */
+    uint8_t sha256[SHA256_LEN]; /* of data; with `problem` of what tells this file from others,
+                                   since nothing of it was read */
     const char *problem;    /* why it cannot be a delivery (a link, a FIFO, too large, unreadable):
                                reject it with this; else NULL */
     uint64_t device, inode; /* what is filed must be what was read */
@@ -48,6 +51,13 @@ int drop_scan(struct drop *drop, drop_fn fn, void *self, seconds_t *ret_again, s
  */
 int drop_file_away(struct drop *drop, const struct drop_file *file, bool accepted,
                    const char *receipt, char **ret_name, struct error *err);
+/*
+ * The name under which a delivery was filed just before a crash kept its receipt from being
+ * written: the file of that content, called `name` or "name-2.pem"..., that has no receipt.
+ * *ret_name is owned, NULL when there is none.
+ */
+void drop_find(struct drop *drop, bool accepted, const char *name, const uint8_t sha256[SHA256_LEN],
+               char **ret_name);
 int drop_receipt(struct drop *drop, bool accepted, const char *filed_name, const char *receipt,
                  struct error *err);
 

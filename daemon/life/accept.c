@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "store/authorities.h"
 
 int chain_for(struct life *life, const struct policy *policy, const struct cert *leaf,
@@ -22,7 +21,6 @@ int chain_for(struct life *life, const struct policy *policy, const struct cert 
 struct accept_walk {
     struct life *life;
     int64_t renewal_id;
-    utc_t at; /* deployments are scheduled for */
     utc_t now;
     size_t targets;
 };
@@ -32,7 +30,7 @@ static int schedule(void *self, const struct target_row *target, struct error *e
     struct accept_walk *walk = self;
 
     walk->targets++;
-    return deployments_add(walk->life->inventory, walk->renewal_id, target->id, walk->at, err);
+    return deployments_add(walk->life->inventory, walk->renewal_id, target->id, walk->now, err);
 }
 
 /* Requests that were made before and are answered by this certificate; their keys are kept. */
@@ -67,12 +65,11 @@ static int tell_accepted(struct life *life, const struct certificate_row *certif
     if (walk->targets == 0)
         fields_set(&fields, "next",
                    "Nothing is left to do: this certificate has no target to be installed on.");
-    else if (walk->at > walk->now)
+    else if (leaf->not_before > walk->now)
         fields_printf(&fields, "next", "It begins to be valid on %s and is installed then.",
-                      utc_format_plain(walk->at, at));
+                      utc_format_plain(leaf->not_before, at));
     else
-        fields_set(&fields, "next",
-                   "It is being installed now; you get a mail when it is proven to be served.");
+        fields_set(&fields, "next", "It is being installed now.");
     return notice_queue(life, certificate, policy, renewal->id, NOTICE_ACCEPTED, "accepted",
                         &fields, err);
 }
@@ -92,18 +89,9 @@ static int drop_requests(struct life *life, int64_t certificate_id, utc_t now, s
     return 0;
 }
 
-static bool lasts(const struct life *life, const struct certificate_row *certificate,
-                  const struct renewal_row *renewal, utc_t now)
-{
-    const struct certificate_facts facts = {.not_before = renewal->not_before,
-                                            .not_after = renewal->not_after};
-
-    return policy_renewal_due(&facts, life_policy(life, certificate)) > now;
-}
-
 static int accept_facts(struct life *life, struct renewal_row *renewal, const struct chain *chain,
-                        const struct certificate_row *certificate, struct accept_walk *walk,
-                        struct error *err)
+                        const struct certificate_row *certificate, const struct policy *policy,
+                        struct accept_walk *walk, struct error *err)
 {
     renewal->accepted_at = walk->now;
     int rc = renewals_update(life->inventory, renewal, err);
@@ -111,7 +99,7 @@ static int accept_facts(struct life *life, struct renewal_row *renewal, const st
     if (rc == 0)
         rc = renewals_set_chain(life->inventory, renewal->id, &chain->certs, err);
     /* One that is itself due again soon leaves the open request open. */
-    if (rc == 0 && lasts(life, certificate, renewal, walk->now))
+    if (rc == 0 && policy_due(policy, renewal->not_before, renewal->not_after) > walk->now)
         rc = renewals_by_certificate(life->inventory, certificate->id, supersede, walk, err);
     if (rc == 0)
         rc = targets_each(life->inventory, certificate->id, schedule, walk, err);
@@ -124,14 +112,16 @@ int renewal_accept(struct life *life, struct renewal_row *renewal, const struct 
     AUTO_CERTIFICATE struct certificate_row certificate = {0};
     char text[UTC_TEXT_MAX];
     utc_t now = life->world->now(life->world->self);
-    struct accept_walk walk = {life, renewal->id, leaf->not_before > now ? leaf->not_before : now,
-                               now, 0};
+    struct accept_walk walk = {life, renewal->id, now, 0};
     int rc = certificates_get(life->inventory, renewal->certificate_id, &certificate, err);
 
     if (rc < 0)
         return rc;
     const struct policy *policy = life_policy(life, &certificate);
-    rc = accept_facts(life, renewal, chain, &certificate, &walk, err);
+    rc = accept_facts(life, renewal, chain, &certificate, policy, &walk, err);
+    /* Without a target it is in service as soon as it is here. */
+    if (rc == 0 && walk.targets == 0)
+        rc = notice_in_service(life, certificate.id, err);
     if (rc == 0)
         rc = drop_requests(life, certificate.id, now, err);
     if (rc == 0)
@@ -142,77 +132,4 @@ int renewal_accept(struct life *life, struct renewal_row *renewal, const struct 
                         leaf->issuer, utc_format(leaf->not_after, text), chain->certs.count,
                         chain->anchor);
     return rc == 0 ? life_plan(life, certificate.id, err) : rc;
-}
-
-/* Renewals that wait for their chain: ids first, since accepting one changes the list. */
-struct waiting {
-    int64_t ids[64];
-    size_t count;
-};
-
-static int collect(void *self, const struct renewal_row *row, struct error *err)
-{
-    struct waiting *waiting = self;
-
-    (void)err;
-    if (waiting->count < COUNT_OF(waiting->ids))
-        waiting->ids[waiting->count++] = row->id;
-    return 0;
-}
-
-struct receipt_line {
-    struct life *life;
-    const char *text;
-};
-
-/* The person who dropped the leaf alone looks at its receipt again: it tells how the story ended.
- */
-static int add_to_receipt(void *self, const struct delivery_row *row, struct error *err)
-{
-    struct receipt_line *line = self;
-    AUTO_FREE char *receipt = mem_printf("%s\n%s\n", row->receipt, line->text);
-
-    return deliveries_set_receipt(line->life->inventory, row->id, receipt, err);
-}
-
-static int complete_one(struct life *life, int64_t renewal_id, const char *file,
-                        struct buf *receipt, struct error *err)
-{
-    AUTO_RENEWAL struct renewal_row renewal = {0};
-    AUTO_CERTIFICATE struct certificate_row certificate = {0};
-    AUTO_CERT struct cert leaf = {0};
-    AUTO_CHAIN struct chain chain = {0};
-    char at[UTC_TEXT_MAX];
-    utc_t now = life->world->now(life->world->self);
-    int rc = renewals_get(life->inventory, renewal_id, &renewal, err);
-
-    if (rc == 0)
-        rc = certificates_get(life->inventory, renewal.certificate_id, &certificate, err);
-    if (rc == 0)
-        rc = cert_parse(blob_span(&renewal.leaf), &leaf, err);
-    if (rc < 0)
-        return rc;
-    LOG_CONTEXT("certificate=%s", certificate.name);
-    struct error why = {0};
-    rc = chain_for(life, life_policy(life, &certificate), &leaf, blob_span(&renewal.leaf), now,
-                   &chain, &why);
-    if (rc < 0)
-        return 0; /* still not complete: people hear of it when chain-wait is over */
-    rc = renewal_accept(life, &renewal, &leaf, &chain, file, err);
-    buf_printf(receipt, "This completed the certificate %s: it is accepted.\n", certificate.name);
-    AUTO_FREE char *text = mem_printf("%s: completed with the chain from %s and accepted.",
-                                      utc_format_plain(now, at), file);
-    struct receipt_line line = {life, text};
-    return rc == 0 ? deliveries_by_renewal(life->inventory, renewal.id, add_to_receipt, &line, err)
-                   : rc;
-}
-
-int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err)
-{
-    struct waiting waiting = {0};
-    int rc = renewals_waiting_chain(life->inventory, collect, &waiting, err);
-
-    for (size_t i = 0; rc == 0 && i < waiting.count; i++)
-        rc = complete_one(life, waiting.ids[i], file, receipt, err);
-    return rc;
 }

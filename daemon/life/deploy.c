@@ -3,7 +3,7 @@
  * fact before the next begins, and every step may be repeated, so a crash between any two of them
  * resumes on one side or the other.
  */
-#include "daemon/life/internal.h"
+#include "daemon/life/deployment.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,18 +11,6 @@
 
 #include "base/log.h"
 #include "base/text.h"
-
-/* Everything one deployment works with. */
-struct deployment {
-    struct life *life;
-    struct hand *hand;
-    struct target_row target;
-    struct renewal_row renewal;
-    struct deployment_row row;
-    struct blobs chain;
-    struct deploy_order order;
-    struct bind_endpoint *endpoints;
-};
 
 static void deployment_done(struct deployment *on)
 {
@@ -81,8 +69,7 @@ static int load(struct life *life, struct hand *hand, int64_t target_id, struct 
     return rc;
 }
 
-/* Commits the deployment's facts with an event that says so. */
-static int record(struct deployment *on, const char *kind, const char *text, struct error *err)
+int deployment_record(struct deployment *on, const char *kind, const char *text, struct error *err)
 {
     struct life *life = on->life;
     int rc = life_begin(life, err);
@@ -95,7 +82,7 @@ static int record(struct deployment *on, const char *kind, const char *text, str
     return life_end_planned(life, on->hand->row.id, rc, err);
 }
 
-static utc_t now_of(const struct deployment *on)
+utc_t deployment_now(const struct deployment *on)
 {
     return on->life->world->now(on->life->world->self);
 }
@@ -121,19 +108,22 @@ static int stage(struct deployment *on, struct error *why, struct error *err)
 
     if (rc == 0)
         rc = world->check(world->self, &on->order, &bundle, why);
-    /* A configuration that is broken already is left alone: a reload would make it visible. */
     if (rc == 0 && fresh)
-        rc = world->test(world->self, &on->order, why);
-    if (rc == 0 && fresh && on->row.staged_at == UTC_NEVER)
         rc = world->clean(world->self, &on->order, why);
     if (rc == 0)
         rc = world->stage(world->self, &on->order, &bundle, previous, why);
     if (rc < 0 || !fresh)
         return rc;
     memcpy(on->row.previous_sha256, previous, SHA256_LEN);
-    on->row.staged_at = now_of(on);
+    /* A configuration that is broken already is left alone: a reload would make it visible. Where
+     * nothing is installed yet it may well name files that are not there. */
+    if (deployment_had_previous(on))
+        rc = world->test(world->self, &on->order, why);
+    if (rc < 0)
+        return rc;
+    on->row.staged_at = deployment_now(on);
     on->row.swap_begun_at = on->row.staged_at;
-    return record(on, "staged", "new files are ready beside the live ones", err);
+    return deployment_record(on, "staged", "new files are ready beside the live ones", err);
 }
 
 static int swap(struct deployment *on, struct error *why, struct error *err)
@@ -146,8 +136,8 @@ static int swap(struct deployment *on, struct error *why, struct error *err)
         rc = world->test(world->self, &on->order, why);
     if (rc < 0)
         return rc;
-    on->row.swapped_at = now_of(on);
-    return record(on, "swapped", "new files are in place", err);
+    on->row.swapped_at = deployment_now(on);
+    return deployment_record(on, "swapped", "new files are in place", err);
 }
 
 static int reload(struct deployment *on, struct error *why, struct error *err)
@@ -157,8 +147,8 @@ static int reload(struct deployment *on, struct error *why, struct error *err)
 
     if (rc < 0)
         return rc;
-    on->row.reloaded_at = now_of(on);
-    return record(on, "reloaded", "the service was told to read them", err);
+    on->row.reloaded_at = deployment_now(on);
+    return deployment_record(on, "reloaded", "the service was told to read them", err);
 }
 
 static int prove(struct deployment *on, struct buf *report, struct error *why)
@@ -189,19 +179,11 @@ static int finish(struct deployment *on, const char *report, const struct cert *
     const struct certificate_row *certificate = &on->hand->row;
     AUTO_FIELDS struct fields fields = {0};
     AUTO_CERT struct cert leaf = {0};
+    char due[UTC_TEXT_MAX];
     int rc = cert_parse(blob_span(&on->renewal.leaf), &leaf, err);
 
     if (rc == 0)
-        rc = notices_drop(life->inventory, certificate->id, notice_kind_text(NOTICE_EXPIRES),
-                          now_of(on), err);
-    if (rc == 0)
-        rc = notices_drop(life->inventory, certificate->id, notice_kind_text(NOTICE_EXPIRED),
-                          now_of(on), err);
-    if (rc == 0)
-        rc = notices_drop(life->inventory, certificate->id, notice_kind_text(NOTICE_ROLLED_BACK),
-                          now_of(on), err);
-    if (rc == 0)
-        rc = certificates_set_told(life->inventory, certificate->id, 0, UTC_NEVER, err);
+        rc = notice_in_service(life, certificate->id, err);
     if (rc < 0)
         return rc;
     rc = notice_begin(life, certificate, on->hand->policy, &fields, err);
@@ -210,8 +192,10 @@ static int finish(struct deployment *on, const char *report, const struct cert *
     notice_new_leaf(&fields, &leaf);
     if (old->serial[0] != '\0')
         notice_old_leaf(&fields, old);
-    fields_set(&fields, "target", on->target.service);
     fields_set(&fields, "report", report);
+    utc_format_plain(policy_due(on->hand->policy, leaf.not_before, leaf.not_after), due);
+    fields_printf(&fields, "next", "The next renewal begins on %s; you get its CSR by mail then.",
+                  due);
     return notice_queue(life, certificate, on->hand->policy, on->renewal.id, NOTICE_DEPLOYED,
                         "deployed", &fields, err);
 }
@@ -219,12 +203,14 @@ static int finish(struct deployment *on, const char *report, const struct cert *
 /* The report's lines as one, for the trail. */
 static char *one_line(const char *report)
 {
-    AUTO_BUF struct buf line;
+    char *line = mem_strdup(report);
+    size_t len = strlen(line);
 
-    buf_init(&line, BUF_MAX_RECEIPT);
-    for (; *report != '\0'; report += strcspn(report, "\n"), report += *report == '\n')
-        buf_printf(&line, "%s%.*s", line.len > 0 ? "; " : "", (int)strcspn(report, "\n"), report);
-    return mem_strdup(buf_text(&line));
+    while (len > 0 && line[len - 1] == '\n')
+        line[--len] = '\0';
+    for (char *end = line; (end = strchr(end, '\n'));)
+        *end = ';';
+    return line;
 }
 
 static int record_verified(struct deployment *on, const char *report, struct error *err)
@@ -235,7 +221,7 @@ static int record_verified(struct deployment *on, const char *report, struct err
 
     if (life_live_leaf(life, &on->hand->row, &old, NULL) < 0)
         old.serial[0] = '\0';
-    on->row.verified_at = now_of(on);
+    on->row.verified_at = deployment_now(on);
     free(on->row.report);
     on->row.report = mem_strdup(report);
     int rc = life_begin(life, err);
@@ -249,147 +235,21 @@ static int record_verified(struct deployment *on, const char *report, struct err
     return life_end_planned(life, on->hand->row.id, rc, err);
 }
 
-/* After a failed attempt the kept files only take up room: what cannot be removed now, the next
- * attempt removes. */
-static void clean_after_failure(struct deployment *on)
+/* The end of the road: nothing of the old pair stays beside the new one. What cannot be removed now
+ * is tried again. */
+static int tidy(struct deployment *on, struct error *err)
 {
     struct error why = {0};
 
-    if (on->life->world->clean(on->life->world->self, &on->order, &why) < 0)
-        log_warn("not-cleaned", "%s", why.text);
-}
-
-/* The end of the road: nothing of the old pair stays beside the new one. */
-static int tidy(struct deployment *on, struct error *err)
-{
-    int rc = on->life->world->clean(on->life->world->self, &on->order, err);
-
-    if (rc < 0)
-        return rc;
-    on->row.cleaned_at = now_of(on);
-    rc = life_begin(on->life, err);
+    if (on->life->world->clean(on->life->world->self, &on->order, &why) < 0) {
+        on->row.failed_at = deployment_now(on);
+        return deployment_record(on, "not-cleaned", why.text, err);
+    }
+    on->row.cleaned_at = deployment_now(on);
+    int rc = life_begin(on->life, err);
     if (rc == 0)
         rc = deployments_update(on->life->inventory, &on->row, err);
     return life_end_planned(on->life, on->hand->row.id, rc, err);
-}
-
-static int queue_failure(struct deployment *on, struct error *err)
-{
-    struct life *life = on->life;
-    AUTO_FIELDS struct fields fields = {0};
-    AUTO_CERT struct cert leaf = {0};
-    char stage_key[64], at[UTC_TEXT_MAX];
-    seconds_t wait = policy_retry(on->hand->policy, on->row.failures);
-
-    if (on->row.failures > 1 && wait < 86400)
-        return 0;
-    int rc = notice_begin(life, &on->hand->row, on->hand->policy, &fields, err);
-    if (rc < 0)
-        return rc;
-    if (cert_parse(blob_span(&on->renewal.leaf), &leaf, NULL) == 0)
-        notice_new_leaf(&fields, &leaf);
-    fields_set(&fields, "target", on->target.service);
-    fields_set(&fields, "reason", on->row.reason);
-    fields_printf(&fields, "attempts", "%d", on->row.failures);
-    fields_set(&fields, "retry_at", utc_format_plain(utc_add(on->row.failed_at, wait), at));
-    if (on->row.report)
-        fields_set(&fields, "report", on->row.report);
-    snprintf(stage_key, sizeof stage_key, "rolled-back-%" PRId64 "-%d", on->target.id,
-             on->row.failures);
-    return notice_queue(life, &on->hand->row, on->hand->policy, on->renewal.id, NOTICE_ROLLED_BACK,
-                        stage_key, &fields, err);
-}
-
-/* The attempt is over and the live files are the previous ones. */
-static int record_failure(struct deployment *on, const char *kind, struct error *err)
-{
-    struct life *life = on->life;
-
-    on->row.failed_at = now_of(on);
-    on->row.failures++;
-    on->row.staged_at = on->row.swap_begun_at = on->row.swapped_at = UTC_NEVER;
-    on->row.reloaded_at = on->row.undo_begun_at = UTC_NEVER;
-    int rc = life_begin(life, err);
-    if (rc == 0)
-        rc = deployments_update(life->inventory, &on->row, err);
-    if (rc == 0)
-        rc = queue_failure(on, err);
-    if (rc == 0)
-        rc = life_event(life, on->hand->row.id, on->renewal.id, kind, "%s: %s", on->target.service,
-                        on->row.reason);
-    return life_end_planned(life, on->hand->row.id, rc, err);
-}
-
-static void set_reason(struct deployment *on, const char *text)
-{
-    free(on->row.reason);
-    on->row.reason = mem_strdup(text);
-}
-
-static bool had_previous(const struct deployment *on)
-{
-    static const uint8_t none[SHA256_LEN];
-
-    return memcmp(on->row.previous_sha256, none, SHA256_LEN) != 0;
-}
-
-/* The old files are back: is the old certificate served again? What is found becomes part of the
- * reason. */
-static void prove_undone(struct deployment *on)
-{
-    const struct world *world = on->life->world;
-    struct expectation expected = {0};
-    AUTO_BUF struct buf report;
-    struct error why = {0};
-    int rc;
-
-    buf_init(&report, BUF_MAX_RECEIPT);
-    memcpy(expected.leaf_sha256, on->row.previous_sha256, SHA256_LEN);
-    rc = world->reload(world->self, &on->order, &why);
-    if (rc == 0 && had_previous(on))
-        rc = world->verify(world->self, &on->order, &expected, &report, &why);
-    AUTO_FREE char *text =
-        rc == 0 ? mem_printf("%s. The previous files are back%s", on->row.reason,
-                             had_previous(on) ? " and served" : "")
-                : mem_printf(
-                      "%s. The previous files are back, but that they are served is not proven: %s",
-                      on->row.reason, why.text);
-    set_reason(on, text);
-}
-
-static int undo(struct deployment *on, struct error *err)
-{
-    struct error why = {0};
-    int rc = on->life->world->restore(on->life->world->self, &on->order, &why);
-
-    if (rc < 0) {
-        on->row.failed_at = now_of(on);
-        log_error("not-restored", "%s: %s", on->target.service, why.text);
-        return record(on, "not-restored", why.text, err);
-    }
-    prove_undone(on);
-    rc = record_failure(on, "rolled-back", err);
-    if (rc == 0)
-        clean_after_failure(on);
-    return rc;
-}
-
-/* A step failed: what was changed is taken back. */
-static int fail(struct deployment *on, const struct error *why, struct error *err)
-{
-    log_error("deployment-failed", "%s: %s", on->target.service, why->text);
-    if (on->row.swap_begun_at == UTC_NEVER) {
-        AUTO_FREE char *text = mem_printf("%s. Nothing was changed", why->text);
-        set_reason(on, text);
-        int rc = record_failure(on, "rolled-back", err);
-        if (rc == 0)
-            clean_after_failure(on);
-        return rc;
-    }
-    set_reason(on, why->text);
-    on->row.undo_begun_at = now_of(on);
-    int rc = record(on, "undo", why->text, err);
-    return rc < 0 ? rc : undo(on, err);
 }
 
 static int forward(struct deployment *on, struct error *err)
@@ -406,43 +266,10 @@ static int forward(struct deployment *on, struct error *err)
     if (rc == 0)
         rc = prove(on, &report, &why);
     if (why.code != 0)
-        return fail(on, &why, err);
+        return deployment_fail(on, &why, err);
     if (rc == 0)
         rc = record_verified(on, buf_text(&report), err);
     return rc == 0 ? tidy(on, err) : rc;
-}
-
-/*
- * A deployment of an older renewal that a crash broke off, and that a newer certificate has
- * overtaken: the files from before it come back first, so that "previous" never means a
- * half-swapped pair.
- */
-static int settle_broken_off(struct deployment *on, struct error *err)
-{
-    struct life *life = on->life;
-    AUTO_DEPLOYMENT struct deployment_row old = {0};
-    struct error why = {0};
-    int rc = deployments_broken_off(life->inventory, on->target.id, on->renewal.id, &old, err);
-
-    if (rc == E_NOT_FOUND)
-        return 0;
-    if (rc == 0)
-        rc = life->world->restore(life->world->self, &on->order, &why);
-    if (rc < 0)
-        return why.code ? error_set(err, rc, "%s", why.text) : rc;
-    old.failed_at = now_of(on);
-    old.failures++;
-    free(old.reason);
-    old.reason = mem_strdup("broken off, then overtaken by a newer certificate");
-    old.staged_at = old.swap_begun_at = old.swapped_at = UTC_NEVER;
-    old.reloaded_at = old.undo_begun_at = UTC_NEVER;
-    rc = life_begin(life, err);
-    if (rc == 0)
-        rc = deployments_update(life->inventory, &old, err);
-    if (rc == 0)
-        rc = life_event(life, on->hand->row.id, old.renewal_id, "rolled-back", "%s: %s",
-                        on->target.service, old.reason);
-    return life_end(life, rc, err);
 }
 
 int verb_deploy(struct life *life, struct hand *hand, const struct next *next, struct error *err)
@@ -453,15 +280,20 @@ int verb_deploy(struct life *life, struct hand *hand, const struct next *next, s
     if (rc < 0)
         return rc;
     LOG_CONTEXT("renewal=%" PRId64 " target=%" PRId64, on.renewal.id, on.target.id);
+    /* Accepted since the plan was read, and not valid yet. */
+    if (on.renewal.not_before > hand->now) {
+        rc = life_begin(life, err);
+        return life_end_planned(life, hand->row.id, rc, err);
+    }
     struct error why = {0};
     rc = order_make(life, &on.target, &hand->row, hand->policy, &on.order, &on.endpoints, &why);
     if (rc < 0)
-        return on.row.swap_begun_at == UTC_NEVER ? fail(&on, &why, err)
-                                                 : error_set(err, rc, "%s", why.text);
+        return on.row.swap_begun_at == UTC_NEVER ? deployment_fail(&on, &why, err)
+                                                 : deployment_stuck(&on, &why, err);
     if (on.row.verified_at != UTC_NEVER)
         return tidy(&on, err);
-    rc = settle_broken_off(&on, err);
+    rc = deployment_settle(&on, &why, err);
     if (rc < 0)
-        return rc;
-    return on.row.undo_begun_at != UTC_NEVER ? undo(&on, err) : forward(&on, err);
+        return why.code != 0 ? deployment_stuck(&on, &why, err) : rc;
+    return on.row.undo_begun_at != UTC_NEVER ? deployment_undo(&on, err) : forward(&on, err);
 }

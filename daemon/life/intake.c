@@ -21,7 +21,8 @@ struct intake {
     char name[300]; /* escaped */
     struct delivery_objects objects;
     struct buf receipt;
-    size_t leaves, good, refused, authorities, new_authorities, keys;
+    const char *problem; /* why nothing of it was read; NULL: it was */
+    size_t leaves, good, refused, authorities, keys;
     int64_t renewal_id;
 };
 
@@ -34,7 +35,6 @@ static int take_authority(struct intake *in, struct span der, const struct cert 
                              in->life->world->now(in->life->world->self), &is_new, err);
 
     in->authorities++;
-    in->new_authorities += is_new;
     buf_printf(&in->receipt, "- CA certificate %s, valid until %s:\n   %s\n", cert->subject,
                utc_format_plain(cert->not_after, text),
                is_new ? "Kept as material for chains. It is not trusted because of that."
@@ -65,18 +65,27 @@ static int take_leaf(struct intake *in, struct span der, const struct cert *cert
     return 0;
 }
 
-/* The host name that a self-signed certificate bears: tools make them with cA set, but no root is
- * called www.example.com. */
-static bool is_named_like_a_server(const struct cert *cert)
+static bool is_host_name(const char *text, size_t len)
 {
     AUTO_NAMES struct names names = {0};
-    char cn[CERT_DN_MAX];
+    AUTO_FREE char *name = mem_printf("%.*s", (int)len, text);
 
-    if (!text_starts(cert->subject, "CN="))
-        return false;
-    snprintf(cn, sizeof cn, "%s", cert->subject + 3);
-    cn[strcspn(cn, ",+")] = '\0';
-    return strchr(cn, '.') && names_add(&names, NAME_DNS, cn, NULL) == 0;
+    return strchr(name, '.') && names_add(&names, NAME_DNS, name, NULL) == 0;
+}
+
+/* A common name that is a host name, wherever it stands: tools make self-signed certificates with
+ * cA set, but no root is called www.example.com. */
+static bool is_named_like_a_server(const struct cert *cert)
+{
+    const char *part = cert->subject;
+
+    while (*part != '\0') {
+        if (text_starts(part, "CN=") && is_host_name(part + 3, strcspn(part + 3, ",+")))
+            return true;
+        part += strcspn(part, ",+");
+        part += strspn(part, ",+");
+    }
+    return false;
 }
 
 static bool is_authority(const struct cert *cert)
@@ -148,7 +157,7 @@ static int take_objects(struct intake *in, struct error *err)
 
     if (rc == 0)
         rc = take_certificates(in, false, err);
-    if (rc == 0 && in->new_authorities > 0)
+    if (rc == 0 && in->authorities > 0)
         rc = chains_complete(in->life, in->name, &in->receipt, err);
     describe_others(in);
     if (in->objects.count == 0 || in->leaves + in->authorities == 0)
@@ -166,14 +175,16 @@ static bool is_welcome(const struct intake *in)
     return in->good > 0 || (in->leaves == 0 && in->authorities > 0);
 }
 
-static void begin_receipt(struct intake *in, const uint8_t sha256[SHA256_LEN], const char *summary)
+static void begin_receipt(struct intake *in, const uint8_t sha256[SHA256_LEN])
 {
     char hex[2 * SHA256_LEN + 1], at[UTC_TEXT_MAX];
 
-    buf_printf(&in->receipt,
-               "%s, taken on %s by unlapsed on %s\nWhat it was: %s\nSHA-256 of the file: %s\n\n",
-               in->name, utc_format_plain(in->life->world->now(in->life->world->self), at),
-               in->life->host, summary, text_hex(sha256, SHA256_LEN, hex));
+    buf_printf(&in->receipt, "%s, taken on %s by unlapsed on %s\nWhat it was: %s\n", in->name,
+               utc_format_plain(in->life->world->now(in->life->world->self), at), in->life->host,
+               in->problem ? in->problem : in->objects.summary);
+    if (!in->problem)
+        buf_printf(&in->receipt, "SHA-256 of the file: %s\n", text_hex(sha256, SHA256_LEN, hex));
+    buf_add_text(&in->receipt, "\n");
 }
 
 static int record(struct intake *in, const char *name, const uint8_t sha256[SHA256_LEN],
@@ -193,8 +204,7 @@ static int record(struct intake *in, const char *name, const uint8_t sha256[SHA2
     int rc = deliveries_add(in->life->inventory, &row, &id, err);
     if (rc == 0 && !accepted)
         rc = life_event(in->life, 0, 0, "delivery-rejected", "%s: %s", in->name,
-                        in->objects.summary[0] ? in->objects.summary
-                                               : "not a file that can be read");
+                        in->problem ? in->problem : in->objects.summary);
     /* A leaf that was refused for a certificate of ours has told its people already. */
     if (rc == 0 && !accepted && in->refused == 0)
         rc = notice_queue_unusable(in->life, in->name, text_hex(sha256, SHA256_LEN, hex),
@@ -220,27 +230,27 @@ static int recall(struct life *life, const uint8_t sha256[SHA256_LEN], struct li
 }
 
 static int intake(struct intake *in, const char *name, struct span data,
-                  const uint8_t sha256[SHA256_LEN], const char *problem, struct life_verdict *ret,
-                  struct error *err)
+                  const uint8_t sha256[SHA256_LEN], struct life_verdict *ret, struct error *err)
 {
     struct life *life = in->life;
-    int rc = problem ? 0 : life->world->read_delivery(life->world->self, data, &in->objects, err);
+    int rc =
+        in->problem ? 0 : life->world->read_delivery(life->world->self, data, &in->objects, err);
 
     if (rc == E_TOO_LARGE) {
-        problem = "it holds more objects than any authority sends";
+        in->problem = "it holds more objects than any authority sends";
         rc = 0;
     }
     if (rc == 0)
         rc = life_begin(life, err);
     if (rc < 0)
         return rc;
-    begin_receipt(in, sha256, problem ? problem : in->objects.summary);
-    if (problem)
+    begin_receipt(in, sha256);
+    if (in->problem)
         buf_add_text(&in->receipt,
                      "It was not read. Wanted: a plain file with the certificate in it.\n");
     else
         rc = take_objects(in, err);
-    bool accepted = !problem && is_welcome(in);
+    bool accepted = !in->problem && is_welcome(in);
     buf_printf(&in->receipt, "\nThis file was %s.\n", accepted ? "ACCEPTED" : "REJECTED");
     if (rc == 0)
         rc = record(in, name, sha256, accepted, ret, err);
@@ -254,16 +264,16 @@ int life_intake(struct life *life, const char *name, struct span data,
                 const uint8_t sha256[SHA256_LEN], const char *problem, struct life_verdict *ret,
                 struct error *err)
 {
-    struct intake in = {.life = life};
+    struct intake in = {.life = life, .problem = problem};
     struct life_verdict verdict = {0};
 
     text_escape(name, in.name, sizeof in.name);
     LOG_CONTEXT("delivery=%s", in.name);
-    int rc = problem ? E_NOT_FOUND : recall(life, sha256, ret, err);
+    int rc = recall(life, sha256, ret, err);
     if (rc != E_NOT_FOUND)
         return rc;
     buf_init(&in.receipt, BUF_MAX_RECEIPT);
-    rc = intake(&in, name, data, sha256, problem, &verdict, err);
+    rc = intake(&in, name, data, sha256, &verdict, err);
     buf_done(&in.receipt);
     delivery_objects_done(&in.objects);
     if (rc == 0)

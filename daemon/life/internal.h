@@ -27,6 +27,10 @@ void hand_done(struct hand *hand);
  */
 int life_begin(struct life *life, struct error *err);
 int life_end(struct life *life, int rc, struct error *err);
+/* life_begin, then reads a renewal anew into *renewal: another lane may have written it while a
+ * verb was outside. */
+int life_begin_renewal(struct life *life, int64_t id, struct renewal_row *renewal,
+                       struct error *err);
 int life_end_planned(struct life *life, int64_t certificate_id, int rc, struct error *err);
 
 /* Writes the next plan of a certificate from its facts and logs it. Part of the open transaction.
@@ -55,6 +59,9 @@ int notice_queue(struct life *life, const struct certificate_row *certificate,
  */
 int notice_queue_unusable(struct life *life, const char *file, const char *hash,
                           const char *receipt, struct error *err);
+/* A newer certificate is in service everywhere: what was told about the end of the old one no
+ * longer counts. */
+int notice_in_service(struct life *life, int64_t certificate_id, struct error *err);
 /* What the last accepted and installed leaf says; E_NOT_FOUND when there is none. */
 int life_live_leaf(struct life *life, const struct certificate_row *certificate, struct cert *ret,
                    struct error *err);
@@ -101,9 +108,16 @@ int leaf_take(struct life *life, struct span der, const struct cert *leaf, const
 int renewal_accept(struct life *life, struct renewal_row *renewal, const struct cert *leaf,
                    const struct chain *chain, const char *file, struct error *err);
 
-/* Looks again at every renewal that waits for its chain; appends a line for each completed one.
- * Part of the open transaction. */
+/* Looks again at every renewal that waits for its chain; appends a line for each one that is now
+ * accepted, or refused for good reason. `file` is what brought the news. Part of the open
+ * transaction. */
 int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err);
+
+/* Tells people, once for each leaf and reason, why a leaf that is here is not accepted yet. Part of
+ * the open transaction. */
+int chain_tell(struct life *life, const struct certificate_row *certificate,
+               const struct renewal_row *renewal, const struct cert *leaf, const char *missing,
+               struct error *err);
 
 /* Chain of a leaf from the pool, judged at `now` or at its notBefore when that lies ahead. */
 int chain_for(struct life *life, const struct policy *policy, const struct cert *leaf,

@@ -70,12 +70,12 @@ static int reissue(struct life *life, const struct certificate_row *certificate,
     return 0;
 }
 
-static void list_findings(const struct gate_report *report, struct buf *ret)
+/* The findings of one kind in one line: "names: wanted ..., got ...; validity: ...". */
+static void list_findings(const struct gate_report *report, enum severity severity, struct buf *ret)
 {
     for (size_t i = 0; i < report->count; i++)
-        buf_printf(ret, "   %s %s\n",
-                   report->findings[i].severity == SEVERITY_REFUSE ? "-" : "- warning:",
-                   report->findings[i].text);
+        if (report->findings[i].severity == severity)
+            buf_printf(ret, "%s%s", ret->len > 0 ? "; " : "", report->findings[i].text);
 }
 
 /* What a leaf is judged with; everything borrowed. */
@@ -99,7 +99,7 @@ static int refuse(const struct judgement *on, const char *reasons, struct leaf_o
 
     ret->result = LEAF_REFUSED;
     buf_printf(&ret->text,
-               "   Refused for the certificate %s:\n%s   The request stays open: a better "
+               "   Refused for the certificate %s: %s.\n   The request stays open: a better "
                "certificate for the same CSR is welcome.\n",
                on->certificate->name, reasons);
     /* A request that is answered already keeps its facts. */
@@ -175,32 +175,47 @@ static int judge(const struct judgement *on, struct leaf_outcome *ret, struct er
     struct life *life = on->life;
     AUTO_CHAIN struct chain chain = {0};
     AUTO_BUF struct buf reasons;
+    AUTO_BUF struct buf warnings;
     struct certificate_facts facts;
     struct gate_report report;
     int rc = life_facts(life->inventory, on->certificate, &facts, err);
 
     buf_init(&reasons, BUF_MAX_RECEIPT);
+    buf_init(&warnings, BUF_MAX_RECEIPT);
     if (rc < 0)
         return rc;
     gates_check(&(struct gate_input){on->policy, on->leaf, &on->certificate->names,
                                      facts.live_not_after, on->now},
                 &report);
-    list_findings(&report, &reasons);
+    list_findings(&report, SEVERITY_REFUSE, &reasons);
+    list_findings(&report, SEVERITY_WARN, &warnings);
     if (report.refused)
         return refuse(on, buf_text(&reasons), ret, err);
     struct error why = {0};
     rc = chain_for(life, on->policy, on->leaf, on->der, on->now, &chain, &why);
     if (rc == E_NO_CHAIN)
         return wait_for_chain(on, &why, ret, err);
-    if (rc == E_REFUSED) {
-        buf_printf(&reasons, "   - %s\n", why.text);
-        return refuse(on, buf_text(&reasons), ret, err);
-    }
-    if (rc < 0)
+    if (rc == E_REFUSED)
+        return refuse(on, why.text, ret, err);
+    /* What may pass by itself leaves the file where it is, to be taken again. */
+    if (rc < 0 && code_retry(rc) == RETRY_TRANSIENT)
         return error_set(err, rc, "%s", why.text);
+    if (rc < 0)
+        return refuse(on, why.text, ret, err);
+    if (on->renewal->accepted_at != UTC_NEVER && on->renewal->key.sealed.len == 0)
+        return refuse(
+            on,
+            "its key was never readable here, so it cannot be installed: run \"unlapse renew\" and "
+            "order with the new CSR",
+            ret, err);
     ret->result = LEAF_ACCEPTED;
-    buf_printf(&ret->text, "   Accepted for the certificate %s.\n%s", on->certificate->name,
-               buf_text(&reasons));
+    buf_printf(
+        &ret->text,
+        "   Accepted for the certificate %s. It goes on from here by itself; nothing is left "
+        "for you to do.\n",
+        on->certificate->name);
+    if (warnings.len > 0)
+        buf_printf(&ret->text, "   Warning: %s.\n", buf_text(&warnings));
     rc = keep_leaf(on, ret, err);
     return rc < 0 ? rc : renewal_accept(life, on->renewal, on->leaf, &chain, on->file, err);
 }

@@ -49,6 +49,21 @@ int life_begin(struct life *life, struct error *err)
     return inventory_begin(life->inventory, err);
 }
 
+int life_begin_renewal(struct life *life, int64_t id, struct renewal_row *renewal,
+                       struct error *err)
+{
+    struct renewal_row fresh = {0};
+    int rc = life_begin(life, err);
+
+    if (rc == 0)
+        rc = renewals_get(life->inventory, id, &fresh, err);
+    if (rc == 0) {
+        renewal_row_done(renewal);
+        *renewal = fresh;
+    }
+    return rc;
+}
+
 int life_end(struct life *life, int rc, struct error *err)
 {
     if (rc == 0)
@@ -98,8 +113,13 @@ static int plan_one(void *self, const struct certificate_row *row, struct error 
 
 int life_plan_all(struct life *life, struct error *err)
 {
+    AUTO_BUF struct buf unused;
     int rc = life_begin(life, err);
 
+    buf_init(&unused, BUF_MAX_RECEIPT);
+    /* Another anchor may be what a leaf has waited for. */
+    if (rc == 0)
+        rc = chains_complete(life, "the configuration", &unused, err);
     if (rc == 0)
         rc = certificates_each(life->inventory, "", SIZE_MAX, plan_one, life, err);
     return life_end(life, rc, err);
@@ -157,6 +177,27 @@ static int guard_against_loop(struct life *life, int64_t certificate_id, const s
     return life_end(life, rc, err);
 }
 
+/*
+ * A verb that failed has changed nothing, so it would be the most urgent one again and nobody else
+ * would get a turn: its certificate waits a little. Whatever the code was, "not found" to the
+ * caller means that nothing is due.
+ */
+static int put_off(struct life *life, const struct hand *hand, const struct next *failed, int code,
+                   struct error *err)
+{
+    struct error second = {0};
+    struct next next = *failed;
+
+    log_error("verb-failed", "%s: %s; again in %d s", action_text(failed->action), err->text,
+              STUCK_SECONDS);
+    next.at = utc_add(hand->now, STUCK_SECONDS);
+    int rc = life_begin(life, &second);
+    if (rc == 0)
+        rc = write_plan(life, hand, next, &second);
+    rc = life_end(life, rc, &second);
+    return rc == 0 ? 0 : error_set(err, code == E_NOT_FOUND ? E_IO : code, "%s", second.text);
+}
+
 int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err)
 {
     AUTO_HAND struct hand hand = {0};
@@ -176,5 +217,5 @@ int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err)
         return life_end_planned(life, id, rc, err);
     }
     rc = verbs[next.action](life, &hand, &next, err);
-    return rc < 0 ? rc : guard_against_loop(life, id, &next, err);
+    return rc < 0 ? put_off(life, &hand, &next, rc, err) : guard_against_loop(life, id, &next, err);
 }

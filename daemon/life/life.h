@@ -45,7 +45,8 @@ int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err);
 /* One due notice; returns as life_step. */
 int life_send(struct life *life, utc_t *ret_at, struct error *err);
 
-/* Writes the next plan of every certificate: after a start with other policies. */
+/* After a start with other policies: looks again at what waits for its chain, since the anchors may
+ * be others, and writes the next plan of every certificate. */
 int life_plan_all(struct life *life, struct error *err);
 
 /* What is asked of `add`. */

@@ -102,10 +102,21 @@ static void set_live(struct life *life, const struct certificate_row *certificat
     notice_old_leaf(ret, &live);
 }
 
+/* As a person types them into an authority's form. */
+static char *plain_names(const struct names *names)
+{
+    AUTO_BUF struct buf list;
+
+    buf_init(&list, BUF_MAX_RECEIPT);
+    for (size_t i = 0; i < names->count; i++)
+        buf_printf(&list, "%s%s", i > 0 ? ", " : "", names->items[i].text);
+    return mem_strdup(buf_text(&list));
+}
+
 int notice_begin(struct life *life, const struct certificate_row *certificate,
                  const struct policy *policy, struct fields *ret, struct error *err)
 {
-    AUTO_FREE char *names = names_join(&certificate->names);
+    AUTO_FREE char *names = plain_names(&certificate->names);
     struct certificate_facts facts;
     int rc = life_facts(life->inventory, certificate, &facts, err);
 
@@ -204,6 +215,21 @@ int notice_queue_unusable(struct life *life, const char *file, const char *hash,
     for (size_t i = 0; rc == 0 && i < policies_count(life->policies); i++)
         rc = queue_for(life, &policies_at(life->policies, i)->recipients, &row, &fields, err);
     return rc;
+}
+
+int notice_in_service(struct life *life, int64_t certificate_id, struct error *err)
+{
+    static const enum notice_kind kinds[] = {NOTICE_EXPIRES, NOTICE_EXPIRED, NOTICE_ROLLED_BACK,
+                                             NOTICE_FAILED};
+    utc_t now = life->world->now(life->world->self);
+
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        int rc =
+            notices_drop(life->inventory, certificate_id, notice_kind_text(kinds[i]), now, err);
+        if (rc < 0)
+            return rc;
+    }
+    return certificates_set_told(life->inventory, certificate_id, 0, UTC_NEVER, err);
 }
 
 /* Walks the targets for the installed renewal that ends first, which is what people would notice.

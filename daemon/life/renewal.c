@@ -23,9 +23,14 @@ int renewal_create(struct life *life, const struct certificate_row *certificate,
 int verb_start(struct life *life, struct hand *hand, const struct next *next, struct error *err)
 {
     (void)next;
+    AUTO_RENEWAL struct renewal_row open = {0};
     char reason[128], left[SECONDS_TEXT_MAX];
     int64_t id = 0;
     int rc = life_begin(life, err);
+
+    /* Somebody asked for one since the plan was read. */
+    if (rc == 0 && renewals_open(life->inventory, hand->row.id, &open, err) == 0)
+        return life_end_planned(life, hand->row.id, 0, err);
 
     if (hand->facts.accepted)
         snprintf(reason, sizeof reason, "the certificate ends in %s",
@@ -52,34 +57,35 @@ static const char *common_name(const struct names *names)
 
 /* Records that making the key, or handing over, failed; people hear of the first failure and of
  * each daily one. */
-static int record_failure(struct life *life, struct hand *hand, struct renewal_row *renewal,
-                          const struct error *why, struct error *err)
+static int record_failure(struct life *life, struct hand *hand, const struct error *why,
+                          struct error *err)
 {
+    AUTO_RENEWAL struct renewal_row renewal = {0};
     AUTO_FIELDS struct fields fields = {0};
     char stage[48], at[UTC_TEXT_MAX];
-    int rc = life_begin(life, err);
+    int rc = life_begin_renewal(life, hand->facts.open.id, &renewal, err);
 
-    renewal->failed_at = hand->now;
-    renewal->failures++;
-    free(renewal->failed_reason);
-    renewal->failed_reason = mem_strdup(why->text);
+    renewal.failed_at = hand->now;
+    renewal.failures++;
+    free(renewal.failed_reason);
+    renewal.failed_reason = mem_strdup(why->text);
     if (rc == 0)
-        rc = renewals_update(life->inventory, renewal, err);
+        rc = renewals_update(life->inventory, &renewal, err);
     if (rc == 0)
-        rc = life_event(life, hand->row.id, renewal->id, "failed", "%s", why->text);
+        rc = life_event(life, hand->row.id, renewal.id, "failed", "%s", why->text);
     if (rc == 0 &&
-        (renewal->failures == 1 || policy_retry(hand->policy, renewal->failures) >= 86400)) {
+        (renewal.failures == 1 || policy_retry(hand->policy, renewal.failures) >= 86400)) {
         rc = notice_begin(life, &hand->row, hand->policy, &fields, err);
         fields_set(&fields, "reason", why->text);
-        fields_printf(&fields, "attempts", "%d", renewal->failures);
-        fields_set(&fields, "retry_at",
-                   utc_format_plain(
-                       utc_add(hand->now, policy_retry(hand->policy, renewal->failures)), at));
-        snprintf(stage, sizeof stage, "failed-%d", renewal->failures);
+        fields_printf(&fields, "attempts", "%d", renewal.failures);
+        fields_set(
+            &fields, "retry_at",
+            utc_format_plain(utc_add(hand->now, policy_retry(hand->policy, renewal.failures)), at));
+        snprintf(stage, sizeof stage, "failed-%d", renewal.failures);
     }
     if (rc == 0 && fields.count > 0)
-        rc = notice_queue(life, &hand->row, hand->policy, renewal->id, NOTICE_FAILED, stage,
-                          &fields, err);
+        rc = notice_queue(life, &hand->row, hand->policy, renewal.id, NOTICE_FAILED, stage, &fields,
+                          err);
     return life_end_planned(life, hand->row.id, rc, err);
 }
 
@@ -101,15 +107,21 @@ int verb_request(struct life *life, struct hand *hand, const struct next *next, 
                     .locality = hand->policy->locality},
         .names = &renewal.names,
     };
+    __attribute__((cleanup(sealed_key_done))) struct sealed_key key = {0};
+    AUTO_BLOB struct blob csr = {0};
     struct error why = {0};
-    rc = life->world->make_request(life->world->self, renewal.id, &request, &renewal.key,
-                                   &renewal.csr, &why);
+    rc = life->world->make_request(life->world->self, renewal.id, &request, &key, &csr, &why);
     if (rc < 0)
-        return record_failure(life, hand, &renewal, &why, err);
+        return record_failure(life, hand, &why, err);
+    rc = life_begin_renewal(life, renewal.id, &renewal, err);
+    sealed_key_done(&renewal.key);
+    blob_done(&renewal.csr);
+    renewal.key = key;
+    key = (struct sealed_key){0};
+    renewal.csr = blob_take(&csr);
     renewal.requested_at = hand->now;
     renewal.failed_at = UTC_NEVER;
     renewal.failures = 0;
-    rc = life_begin(life, err);
     if (rc == 0)
         rc = renewals_update(life->inventory, &renewal, err);
     if (rc == 0)
@@ -117,6 +129,12 @@ int verb_request(struct life *life, struct hand *hand, const struct next *next, 
                         "new %s key and CSR made; the live key is untouched",
                         key_type_text(request.key_type));
     return life_end_planned(life, hand->row.id, rc, err);
+}
+
+static bool is_open(const struct renewal_row *renewal)
+{
+    return renewal->accepted_at == UTC_NEVER && renewal->superseded_at == UTC_NEVER &&
+           renewal->withdrawn_at == UTC_NEVER;
 }
 
 /* The notice that asks a person to send the CSR to the authority: at first, and again as a
@@ -148,14 +166,15 @@ int verb_hand_over(struct life *life, struct hand *hand, const struct next *next
     rc = life->world->write_request(life->world->self, hand->row.name, span_of(pem.data, pem.len),
                                     &why);
     if (rc < 0)
-        return record_failure(life, hand, &renewal, &why, err);
+        return record_failure(life, hand, &why, err);
+    rc = life_begin_renewal(life, renewal.id, &renewal, err);
     renewal.handed_over_at = hand->now;
     renewal.failed_at = UTC_NEVER;
     renewal.failures = 0;
-    rc = life_begin(life, err);
     if (rc == 0)
         rc = renewals_update(life->inventory, &renewal, err);
-    if (rc == 0)
+    /* Overtaken in this very moment: nobody is asked to order it. */
+    if (rc == 0 && is_open(&renewal))
         rc = queue_csr_notice(life, hand, &renewal, NOTICE_CSR_READY, "csr-ready", err);
     if (rc == 0)
         rc = life_event(
@@ -170,13 +189,12 @@ int verb_remind(struct life *life, struct hand *hand, const struct next *next, s
     (void)next;
     AUTO_RENEWAL struct renewal_row renewal = {0};
     char stage[48];
-    int rc = renewals_get(life->inventory, hand->facts.open.id, &renewal, err);
+    int rc = life_begin_renewal(life, hand->facts.open.id, &renewal, err);
 
-    if (rc < 0)
-        return rc;
+    if (rc == 0 && !is_open(&renewal))
+        return life_end_planned(life, hand->row.id, 0, err);
     renewal.reminded_at = hand->now;
     snprintf(stage, sizeof stage, "reminder-%" PRId64, hand->now);
-    rc = life_begin(life, err);
     if (rc == 0)
         rc = renewals_update(life->inventory, &renewal, err);
     if (rc == 0)
@@ -198,6 +216,8 @@ int life_renew(struct life *life, const char *name, bool again, const char *acto
 
     if (rc < 0)
         return rc;
+    if (row.retired_at != UTC_NEVER)
+        return error_set(err, E_REFUSED, "certificate %s: is retired", name);
     LOG_CONTEXT("certificate=%s", row.name);
     rc = life_begin(life, err);
     if (rc < 0)
@@ -217,7 +237,8 @@ int life_renew(struct life *life, const char *name, bool again, const char *acto
     if (rc == 0)
         rc = renewal_create(life, &row, reason, &id, err);
     if (rc == 0)
-        rc = life_event(life, row.id, id, "started", "renewal %" PRId64 " started: %s", id, reason);
+        rc = events_add(life->inventory, life->world->now(life->world->self), row.id, id, actor,
+                        "started", reason, err);
     rc = life_end_planned(life, row.id, rc, err);
     if (rc == 0)
         *ret_renewal_id = id;

@@ -81,11 +81,13 @@ class Lab:
     """See the head of this file. Everything that differs between tests is a keyword."""
 
     def __init__(self, build=None, keep=False, remaining=150, lead="140s", lifetime=86400, key_type="ec-p256",
-                 authority_key="ec-p256", names=(NAME,), policy="", services="", settle="1s", scan="2s"):
+                 authority_key="ec-p256", names=(NAME,), policy="", services="", settle="1s", scan="2s",
+                 recipients=(PEOPLE,)):
         self.build = build or os.environ.get("BUILD_ROOT") or os.path.join(HERE, "..", "..", "build")
         self.keep = keep
         self.remaining, self.lead, self.lifetime, self.key_type = remaining, lead, lifetime, key_type
         self.names, self.policy, self.services = names, policy, services
+        self.recipients = recipients
         self.complaint = ""
         self.settle, self.scan = settle, scan
         self.running = collections.OrderedDict()
@@ -93,6 +95,7 @@ class Lab:
         for name in ("nginx", "mails", "state", "policies", "services"):
             os.mkdir(self.path(name))
         self.authority = Authority(self.path("authority"), authority_key)
+        self.anchors = [self.authority.root]
         self.https_port, self.smtp_port = free_port(), free_port()
         self.config = self.path("unlapsed.yaml")
         self.socket = self.path("state/api.sock")
@@ -156,15 +159,17 @@ class Lab:
         self.write_config()
         self.start_daemon()
 
-    def start_nginx(self):
-        """nginx with a certificate that was made without unlapsed and ends in `remaining` seconds."""
-        key, crt = self.path("nginx/www.key"), self.path("nginx/www.crt")
+    def start_nginx(self, what="nginx", port=None, names=None):
+        """nginx with a certificate that was made without unlapsed and ends in `remaining` seconds. Another `what`
+        is one more server, in a folder of that name, which needs a port."""
+        nginx, port, names = self.path(what), port or self.https_port, names or self.names
+        os.makedirs(nginx, exist_ok=True)
+        key, crt = self.path(f"{what}/www.key"), self.path(f"{what}/www.crt")
         make_key(key)
-        leaf = self.authority.sign(make_csr(key, *self.names), self.remaining, backdate=3600)
+        leaf = self.authority.sign(make_csr(key, *names), self.remaining, backdate=3600)
         with open(crt, "wb") as out:
             out.write(to_pem(leaf) + self.authority.pem(self.authority.intermediate))
-        nginx = self.path("nginx")
-        with open(self.path("nginx/nginx.conf"), "w", encoding="ascii") as out:
+        with open(self.path(f"{what}/nginx.conf"), "w", encoding="ascii") as out:
             out.write(f"""# made by tests/flow/lab.py
 daemon off;
 pid {nginx}/nginx.pid;
@@ -179,17 +184,21 @@ http {{
     uwsgi_temp_path {nginx}/uwsgi;
     scgi_temp_path {nginx}/scgi;
     server {{
-        listen 127.0.0.1:{self.https_port} ssl;
-        server_name {' '.join(self.names)};
+        listen 127.0.0.1:{port} ssl;
+        server_name {' '.join(names)};
         ssl_certificate {crt};
         ssl_certificate_key {key};
-        location / {{ return 200 "this is {self.names[0]}\\n"; }}
+        location / {{ return 200 "this is {names[0]}\\n"; }}
     }}
 }}
 """)
-        self.spawn("nginx", shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin") or "nginx",
-                   "-e", self.path("nginx/error.log"), "-c", self.path("nginx/nginx.conf"))
-        self.wait_for(lambda: listens(self.https_port), 10, "nginx to listen")
+        self.run_nginx(what, port)
+
+    def run_nginx(self, what="nginx", port=None):
+        """Starts nginx as it was configured before."""
+        self.spawn(what, shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin") or "nginx",
+                   "-e", self.path(f"{what}/error.log"), "-c", self.path(f"{what}/nginx.conf"))
+        self.wait_for(lambda: listens(port or self.https_port), 10, "nginx to listen")
 
     def start_smtp(self):
         """The SMTP server, with a certificate of its own making and a password. The same port each time."""
@@ -227,7 +236,7 @@ mail:
   password-file: {self.path('smtp.password')}
   from: unlapsed@demo.example.test
   retry: [1s, 2s]
-recipients: [{PEOPLE}]
+recipients: [{', '.join(self.recipients)}]
 policies: {self.path('policies')}
 services: {self.path('services')}
 {extra}""")
@@ -241,7 +250,7 @@ services: {self.path('services')}
     retry: [2s]
     anchors:
       system: false
-      files: [{self.authority.root}]
+      files: [{', '.join(self.anchors)}]
 {self.policy}""")
         with open(self.path("services/demo.yaml"), "w", encoding="utf-8") as out:
             out.write(f"""services:
@@ -298,19 +307,61 @@ services: {self.path('services')}
         data = json.loads(text) if "--json" in argv and text.strip() else None
         return done.returncode, text, data
 
-    def target(self, service="demo-nginx"):
-        """The value of --target for the lab's nginx."""
-        return (f"{service},key={self.path('nginx/www.key')},fullchain={self.path('nginx/www.crt')},"
-                f"endpoint=127.0.0.1:{self.https_port}/{self.names[0]}")
+    def target(self, service="demo-nginx", what="nginx", port=None, name=None):
+        """The value of --target for a nginx of the lab."""
+        return (f"{service},key={self.path(what + '/www.key')},fullchain={self.path(what + '/www.crt')},"
+                f"endpoint=127.0.0.1:{port or self.https_port}/{name or self.names[0]}")
 
-    def add(self, name="www", policy="demo", service="demo-nginx"):
-        """Puts nginx's certificate under care; fails when the command fails."""
-        argv = ["add", name, *[word for dns in self.names for word in ("--name", "dns:" + dns)],
-                "--policy", policy, "--target", self.target(service)]
+    def must(self, *argv):
+        """Runs the command line, which must succeed; its output."""
         status, text, _ = self.unlapse(*argv)
         if status != 0:
             raise AssertionError(f"unlapse {' '.join(argv)}: exit {status}: {text}{self.complaint}\n{self.tail()}")
         return text
+
+    def add(self, name="www", policy="demo", service="demo-nginx", names=None, targets=None):
+        """Puts nginx's certificate under care; fails when the command fails."""
+        return self.must("add", name, *[word for dns in names or self.names for word in ("--name", "dns:" + dns)],
+                         "--policy", policy,
+                         *[word for one in targets or [self.target(service)] for word in ("--target", one)])
+
+    def renew(self, name="www", seconds=40):
+        """Asks for a renewal now and returns its CSR, out of the requests folder."""
+        request = self.path(f"state/requests/{name}.csr")
+        before = os.stat(request).st_ino if os.path.exists(request) else None
+        self.must("renew", name)
+        self.wait_for(lambda: os.path.exists(request) and os.stat(request).st_ino != before, seconds,
+                      "the CSR to be written")
+        with open(request, "rb") as csr:
+            return csr.read()
+
+    def deliver(self, csr, seconds=None, name="delivery.pem", **how):
+        """What a careful authority sends for a CSR, in one file: leaf and intermediate. Returns the leaf in DER."""
+        leaf = self.authority.sign(csr, seconds or self.lifetime, **how)
+        self.drop(name, to_pem(leaf) + self.authority.pem(self.authority.intermediate))
+        return leaf
+
+    def explain(self, name="www"):
+        """What `unlapse explain` prints, for people."""
+        return self.must("explain", name)
+
+    def reload_daemon(self):
+        """SIGHUP."""
+        self.running["unlapsed"].send_signal(signal.SIGHUP)
+
+    def logged(self, text):
+        """True when the daemon has logged the text."""
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return text in log.read()
+
+    def fingerprint(self, *paths):
+        """What must be the same before and after: content, owner, group and mode of files."""
+        found = []
+        for path in paths or ("nginx/www.key", "nginx/www.crt"):
+            with open(self.path(path), "rb") as data:
+                st = os.fstat(data.fileno())
+                found.append((path, hashlib.sha256(data.read()).hexdigest(), st.st_uid, st.st_gid, oct(st.st_mode)))
+        return found
 
     def drop(self, name, data):
         drop(self.path("state/drop"), name, data)
@@ -337,9 +388,9 @@ services: {self.path('services')}
     def state(self, name="www"):
         return self.show(name).get("state")
 
-    def nothing_left(self):
+    def nothing_left(self, what="nginx"):
         """True when no file of an unfinished deployment lies beside nginx's."""
-        return not [name for name in os.listdir(self.path("nginx")) if ".unlapsed-" in name]
+        return not [name for name in os.listdir(self.path(what)) if ".unlapsed-" in name]
 
     def mails(self, kind=None):
         """Every mail that arrived (of one kind), oldest first, as email.message.EmailMessage."""
@@ -367,6 +418,11 @@ services: {self.path('services')}
         """A CSR as openssl prints it."""
         return run("openssl", "req", "-noout", "-text", "-verify", stdin=csr).decode()
 
+    @staticmethod
+    def public_key(csr):
+        """The public key of a CSR, in PEM."""
+        return run("openssl", "req", "-noout", "-pubkey", stdin=csr)
+
     def wait_for_csr(self, seconds=40):
         """The CSR out of the newest mail that holds one."""
         def newest():
@@ -374,12 +430,12 @@ services: {self.path('services')}
             return found[-1] if found else None
         return self.wait_for(newest, seconds, "a mail with a CSR")
 
-    def served(self, name=None):
+    def served(self, name=None, port=None):
         """What nginx serves now, asked by a fresh handshake, judged by nobody."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        with socket.create_connection(("127.0.0.1", self.https_port), timeout=10) as plain:
+        with socket.create_connection(("127.0.0.1", port or self.https_port), timeout=10) as plain:
             with context.wrap_socket(plain, server_hostname=name or self.names[0]) as tls:
                 der = tls.getpeercert(binary_form=True)
         return Served(serial_of(der), hashlib.sha256(der).hexdigest(), der)
@@ -398,10 +454,10 @@ services: {self.path('services')}
         subjects = [line.split("s:", 1)[1] for line in lines if line.lstrip()[:1].isdigit() and " s:" in line]
         return done.returncode == 0, subjects
 
-    def pair_fits(self):
+    def pair_fits(self, what="nginx"):
         """True when the installed key is the private half of the installed certificate."""
-        public = [run("openssl", "x509", "-in", self.path("nginx/www.crt"), "-noout", "-pubkey"),
-                  run("openssl", "pkey", "-in", self.path("nginx/www.key"), "-pubout")]
+        public = [run("openssl", "x509", "-in", self.path(what + "/www.crt"), "-noout", "-pubkey"),
+                  run("openssl", "pkey", "-in", self.path(what + "/www.key"), "-pubout")]
         return public[0] == public[1]
 
     def tail(self, lines=25):

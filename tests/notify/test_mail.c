@@ -159,6 +159,9 @@ START_TEST(test_ids_are_sanitised)
 
     ck_header(mail, "Message-ID: <a-b--c--@h--st--x->");
     ck_header(mail, "From: \"unlapsed on this machine\" <unlapsed@web01.example>");
+    envelope.host = "h\xc3\xb6st";
+    ck_header(render(NOTICE_CSR_READY, 0),
+              "From: \"unlapsed on this machine\" <unlapsed@web01.example>");
 }
 END_TEST
 
@@ -186,6 +189,12 @@ START_TEST(test_envelope_refuses)
         ck_refused("\\x0a");
         *values[i] = kept;
     }
+    envelope.from = "a@example.com, evil@example.com";
+    ck_refused("mail address");
+    envelope.from = "unlapsed@web01.example";
+    envelope.recipient = "ops@example.com>, <evil@example.com";
+    ck_refused("mail address");
+    envelope.recipient = "ops@example.com";
     envelope.date = UTC_NEVER;
     ck_refused("Date");
 }

@@ -67,6 +67,20 @@ START_TEST(test_encoded_words)
 }
 END_TEST
 
+/* RFC 2047 5 (3): a character never spans two words. This one would begin in the last byte of the
+ * first. */
+START_TEST(test_encoded_words_hold_whole_characters)
+{
+    ck_ok(mime_header_text(&out, "Subject",
+                           "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\xe2\x82\xac"
+                           "y",
+                           &err));
+    ck_assert_str_eq(buf_text(&out),
+                     "Subject: =?UTF-8?B?eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=?=\r\n"
+                     " =?UTF-8?B?4oKseQ==?=\r\n");
+}
+END_TEST
+
 START_TEST(test_long_encoded_words)
 {
     char value[2000] = "";
@@ -204,6 +218,7 @@ int main(void)
     tcase_add_test(tc, test_short_headers);
     tcase_add_test(tc, test_folding);
     tcase_add_test(tc, test_encoded_words);
+    tcase_add_test(tc, test_encoded_words_hold_whole_characters);
     tcase_add_test(tc, test_long_encoded_words);
     tcase_add_test(tc, test_header_refuses);
     tcase_add_test(tc, test_date);

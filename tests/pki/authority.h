@@ -3,8 +3,8 @@
  * names, dates and faults, made with OpenSSL. Everything it makes is valid until authority_done().
  * Not for what must come from an authority that is not ours: see tests/flow.
  */
-#ifndef UL_TESTS_AUTHORITY_H
-#define UL_TESTS_AUTHORITY_H
+#ifndef UL_TESTS_PKI_AUTHORITY_H
+#define UL_TESTS_PKI_AUTHORITY_H
 
 #include "base/clock.h"
 #include "base/mem.h"

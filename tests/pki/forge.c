@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <check.h>
+
 #include <openssl/pkcs7.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -28,11 +29,11 @@ static X509_NAME *make_name(const char *common_name)
     return name;
 }
 
-/* Bytes as they are; the type goes by the length, as in RFC 5280. */
-static ASN1_TIME *make_time(const char *text)
+/* Bytes as they are. */
+static ASN1_TIME *make_time(const char *text, int type)
 {
-    ASN1_TIME *time =
-        ASN1_STRING_type_new(strlen(text) > 13 ? V_ASN1_GENERALIZEDTIME : V_ASN1_UTCTIME);
+    int by_length = strlen(text) > 13 ? V_ASN1_GENERALIZEDTIME : V_ASN1_UTCTIME;
+    ASN1_TIME *time = ASN1_STRING_type_new(type ? type : by_length);
 
     ck_assert(ASN1_STRING_set(time, text, -1));
     return time;
@@ -62,8 +63,10 @@ static void fill(X509 *x509, const struct forge *forge, EVP_PKEY *key)
 {
     X509_NAME *subject = make_name(forge->common_name);
     X509_NAME *issuer = make_name(forge->issuer_name ? forge->issuer_name : forge->common_name);
-    ASN1_TIME *from = make_time(forge->not_before ? forge->not_before : "20260101000000Z");
-    ASN1_TIME *to = make_time(forge->not_after ? forge->not_after : "20270101000000Z");
+    ASN1_TIME *from =
+        make_time(forge->not_before ? forge->not_before : "20260101000000Z", forge->time_type);
+    ASN1_TIME *to =
+        make_time(forge->not_after ? forge->not_after : "20270101000000Z", forge->time_type);
 
     ck_assert(X509_set_version(x509, forge->version > 0 ? forge->version - 1 : X509_VERSION_3));
     ck_assert(X509_set_subject_name(x509, subject) && X509_set_issuer_name(x509, issuer));
@@ -117,7 +120,7 @@ struct blob forge_crl(EVP_PKEY *key)
 {
     X509_CRL *crl = X509_CRL_new();
     X509_NAME *name = make_name("CA");
-    ASN1_TIME *time = make_time("260101000000Z");
+    ASN1_TIME *time = make_time("260101000000Z", V_ASN1_UTCTIME);
     uint8_t *der = NULL;
 
     ck_assert(X509_CRL_set_version(crl, X509_CRL_VERSION_2) &&

@@ -25,6 +25,7 @@ struct forge {
     const char *issuer_name; /* NULL: the same as common_name */
     const char *not_before;  /* as in DER; NULL: 20260101000000Z */
     const char *not_after;   /* NULL: 20270101000000Z */
+    int time_type;           /* V_ASN1_...; 0: by the length of the text */
     struct span serial;      /* empty: 01 */
     EVP_PKEY *key;           /* NULL: a fresh EC P-256 key */
     EVP_PKEY *signer;        /* NULL: key */

@@ -255,6 +255,27 @@ START_TEST(test_dates)
 }
 END_TEST
 
+/* Spellings that OpenSSL alone would take, in the type that makes them possible. */
+START_TEST(test_date_types)
+{
+    AUTO_CERT struct cert cert = {0};
+    struct forge forge = {.not_before = "260101000000Z", .time_type = V_ASN1_UTCTIME};
+
+    forge.not_after = "2601010000+0100";
+    ck_fails(parse(&forge, &cert), E_FORMAT, "notAfter");
+    forge.not_after = "260101000000+0100";
+    ck_fails(parse(&forge, &cert), E_FORMAT, "notAfter");
+    forge.not_after = "20260101000000Z";
+    ck_fails(parse(&forge, &cert), E_FORMAT, "notAfter");
+    forge.time_type = V_ASN1_GENERALIZEDTIME;
+    forge.not_before = "20260101000000Z";
+    forge.not_after = "202601010000Z";
+    ck_fails(parse(&forge, &cert), E_FORMAT, "notAfter");
+    forge.not_after = "20270101000000Z";
+    ck_ok(parse(&forge, &cert));
+}
+END_TEST
+
 START_TEST(test_version)
 {
     static const struct forge_extension san = {"subjectAltName", "DNS:a"};
@@ -501,6 +522,7 @@ int main(void)
     tcase_add_test(tcase, test_ca);
     tcase_add_test(tcase, test_usage);
     tcase_add_test(tcase, test_dates);
+    tcase_add_test(tcase, test_date_types);
     tcase_add_test(tcase, test_version);
     tcase_add_test(tcase, test_serial);
     tcase_add_test(tcase, test_subject_text);

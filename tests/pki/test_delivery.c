@@ -385,7 +385,7 @@ START_TEST(test_pem_damaged)
         {"-----BEGIN CERTIFICATE-----\nMB==\n-----END CERTIFICATE-----", "base64"},
         {"-----BEGIN CERTIFICATE-----\nMAB=\n-----END CERTIFICATE-----", "base64"},
         {"-----BEGIN CERTIFICATE-----\nM-AA\n-----END CERTIFICATE-----", "base64"},
-        {"-----BEGIN CERTIFICATE-----\nM>AA\n-----END CERTIFICATE-----", "base64"},
+        {"-----BEGIN CERTIFICATE-----\nM>AAA\n-----END CERTIFICATE-----", "base64"},
         {"-----BEGIN CERTIFICATE-----\n[...]\n-----END CERTIFICATE-----", "base64"},
         {"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----", "other data"},
         {"-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----", "other data"},
@@ -526,6 +526,17 @@ START_TEST(test_notes_are_printable)
     ck_assert(text_is_header_safe(note, strlen(note)));
     ck_assert(text_is_utf8(note, strlen(note)));
     ck_assert_ptr_null(strstr(note, "\xe2\x80"));
+
+    /* Too long: cut between characters. */
+    AUTO_BUF struct buf name;
+    buf_init(&name, 1024);
+    for (int i = 0; i < 63; i++)
+        buf_add_text(&name, "\xe2\x82\xac");
+    AUTO_BLOB struct blob wide =
+        forge_certificate(&(struct forge){.common_name = buf_text(&name), .key = key});
+    AUTO_OBJECTS struct delivery_objects cut = read_all(blob_span(&wide));
+    ck_assert(text_is_utf8(cut.items[0].note, strlen(cut.items[0].note)));
+    ck_assert(text_ends(cut.items[0].note, "..."));
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 #include "pki/keeper.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -156,6 +157,43 @@ START_TEST(test_key_file_raced)
     close(ids[0]);
 }
 END_TEST
+
+#ifdef UNLAPSED_FAULTS
+static int fail_call(void *self, const char *call)
+{
+    int *left = self;
+
+    (void)call;
+    return (*left)-- == 0 ? ENOSPC : 0;
+}
+
+/* Whichever call fails: no key and nothing left behind, or the key, whole. */
+START_TEST(test_key_file_faults)
+{
+    AUTO_FREE char *path = testing_path("faulty.key");
+    int struck = 0;
+
+    for (int at = 0;; at++) {
+        struct keeper *opened = NULL;
+        int left = at;
+
+        file_fault_set(fail_call, &left);
+        int rc = keeper_open(path, true, &opened, &err);
+        file_fault_set(NULL, NULL);
+        if (rc == 0) {
+            keeper_free(opened);
+            break;
+        }
+        struck++;
+        ck_assert_int_eq(E_FULL, rc);
+        ck_assert_ptr_null(opened);
+        ck_assert_uint_eq(1, count_files(testing_dir()));
+    }
+    ck_assert_int_ge(struck, 4); /* open, write, fsync, fsync of the folder */
+    ck_assert_uint_eq(2, count_files(testing_dir()));
+}
+END_TEST
+#endif
 
 static X509_REQ *parse_csr(const struct blob *der)
 {
@@ -623,6 +661,9 @@ int main(void)
     tcase_add_test(tcase, test_key_file);
     tcase_add_test(tcase, test_key_file_refused);
     tcase_add_test(tcase, test_key_file_raced);
+#ifdef UNLAPSED_FAULTS
+    tcase_add_test(tcase, test_key_file_faults);
+#endif
     tcase_add_loop_test(tcase, test_key_types, 0, COUNT_OF(types));
     tcase_add_test(tcase, test_request_content);
     tcase_add_test(tcase, test_request_without_subject);

@@ -124,6 +124,18 @@ START_TEST(test_add_longest)
 }
 END_TEST
 
+START_TEST(test_add_says_what)
+{
+    AUTO_NAMES struct names names = {0};
+
+    ck_fails(names_add(&names, NAME_EMAIL, "a@b@example.com", &err), E_INPUT, "exactly one \"@\"");
+    ck_fails(names_add(&names, NAME_DNS, "a_b", &err), E_INPUT, "letters, digits");
+    ck_fails(names_add(&names, NAME_DNS, "x.1", &err), E_INPUT, "a number");
+    ck_fails(names_add(&names, NAME_IP, "x", &err), E_INPUT, "ip name \"x\"");
+    ck_fails(names_add(&names, NAME_URI, "x", &err), E_INPUT, "scheme");
+}
+END_TEST
+
 START_TEST(test_add_once)
 {
     AUTO_NAMES struct names names = {0};
@@ -206,6 +218,20 @@ START_TEST(test_cover)
                   "%s for %s", covers[_i].have, covers[_i].wanted);
     const struct name *missing = names_first_missing(&have, &wanted);
     ck_assert_ptr_eq(missing, covers[_i].covered ? NULL : &wanted.items[1]);
+}
+END_TEST
+
+/* Names of one certificate may be held against another's: then the wanted ones are odd as well. */
+START_TEST(test_cover_odd)
+{
+    AUTO_NAMES struct names have = {0}, wanted = {0};
+
+    ck_ok(names_add(&have, NAME_DNS, "*.example.com", &err));
+    ck_assert(names_add_found(&have, NAME_DNS, span_text("*.")));
+    ck_assert(names_add_found(&wanted, NAME_DNS, span_text(".example.com")));
+    ck_assert(names_add_found(&wanted, NAME_DNS, span_text("www.")));
+    ck_assert(!names_cover(&have, &wanted.items[0]));
+    ck_assert(!names_cover(&have, &wanted.items[1]));
 }
 END_TEST
 
@@ -302,9 +328,11 @@ int main(void)
 
     tcase_add_loop_test(tcase, test_add, 0, COUNT_OF(rows));
     tcase_add_test(tcase, test_add_longest);
+    tcase_add_test(tcase, test_add_says_what);
     tcase_add_test(tcase, test_add_once);
     tcase_add_loop_test(tcase, test_add_tagged, 0, COUNT_OF(tagged));
     tcase_add_loop_test(tcase, test_cover, 0, COUNT_OF(covers));
+    tcase_add_test(tcase, test_cover_odd);
     tcase_add_test(tcase, test_cover_type);
     tcase_add_loop_test(tcase, test_add_found, 0, COUNT_OF(found));
     tcase_add_test(tcase, test_found_odd_cover_nothing);

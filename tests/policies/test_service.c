@@ -103,7 +103,8 @@ START_TEST(parameters_and_parts_are_replaced_by_heirs)
         "    files: {key: {owner: root, group: ssl-cert, mode: 0640}, leaf: {owner: www}}\n"
         "    deadline: 5m\n"
         "  quiet: {extends: shop, test: [], reload: []}\n"
-        "  other: {extends: shop, reload: [/bin/systemctl, reload, shop]}\n",
+        "  other: {extends: shop, reload: [/bin/systemctl, reload, shop]}\n"
+        "  third: {extends: nginx, parameters: {pid-file: /srv/pid}, reload: [/bin/true]}\n",
         "shop");
     ck_assert_str_eq(shop->test[0], "/usr/sbin/nginx");
     ck_assert_str_eq(shop->test[4], "/srv/a b.conf");

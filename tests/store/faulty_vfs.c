@@ -1,8 +1,9 @@
 #include "tests/store/faulty_vfs.h"
 
 #include <assert.h>
-#include <sqlite3.h>
 #include <stddef.h>
+
+#include <sqlite3.h>
 
 struct file {
     sqlite3_file base;

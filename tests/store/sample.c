@@ -1,7 +1,8 @@
 #include "tests/store/sample.h"
 
-#include <sqlite3.h>
 #include <string.h>
+
+#include <sqlite3.h>
 
 #include "store/certificates.h"
 #include "store/renewals.h"

@@ -1,7 +1,8 @@
 #include "store/events.h"
 
-#include <sqlite3.h>
 #include <string.h>
+
+#include <sqlite3.h>
 
 #include "store/statement.h"
 #include "tests/store/sample.h"

@@ -204,6 +204,38 @@ START_TEST(handle_survives)
 }
 END_TEST
 
+/* Without a transaction of the caller: what was reported as added is there. */
+START_TEST(single_rows)
+{
+    int failed = 0;
+
+    inventory_close(sample_open());
+    for (int pass = 0;; pass++) {
+        AUTO_NOTICE struct notice_row notice = {.kind = mem_strdup("k"),
+                                                .stage = mem_printf("s%d", pass),
+                                                .recipient = mem_strdup("a@example.com"),
+                                                .created_at = 1};
+        AUTO_FREE char *sql = mem_printf("SELECT count(*) FROM notices WHERE stage = 's%d'", pass);
+        struct inventory *inventory = sample_open();
+        int64_t id = 0;
+
+        ck_assert_int_lt(pass, CALLS_MAX);
+        faulty_vfs_arm(pass, runs[_i].kind, runs[_i].lasting);
+        int rc = notices_add(inventory, &notice, &id, &err);
+        inventory_close(inventory);
+        int hits = faulty_vfs_disarm();
+        int64_t rows = sample_sql_int(path, sql);
+        ck_assert_msg(is_expected(rc), "call %d: %s: %s", pass, code_name(rc), err.text);
+        ck_assert_msg(rows == 1 || (rows == 0 && rc < 0), "call %d: %s: %d rows", pass,
+                      code_name(rc), (int)rows);
+        failed += rc < 0;
+        if (hits == 0)
+            break;
+    }
+    ck_assert_int_gt(failed, 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store/faults");
@@ -213,6 +245,7 @@ int main(void)
     tcase_add_checked_fixture(faults, setup, teardown);
     tcase_add_loop_test(faults, new_file, 0, COUNT_OF(runs));
     tcase_add_loop_test(faults, file_in_use, 0, COUNT_OF(runs));
+    tcase_add_loop_test(faults, single_rows, 0, COUNT_OF(runs));
     tcase_add_loop_test(faults, handle_survives, 0, COUNT_OF(runs));
     suite_add_tcase(suite, faults);
     return testing_run(suite);

@@ -4,11 +4,12 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <sqlite3.h>
 
 #include "base/file.h"
 #include "store/certificates.h"
@@ -268,7 +269,8 @@ START_TEST(places_that_cannot_be)
 {
     AUTO_FREE char *missing = testing_path("no/inventory.db");
 
-    ck_fails(inventory_open(missing, &inventory, &err), E_NOT_FOUND, "cannot make");
+    ck_fails(inventory_open(missing, &inventory, &err), E_NOT_FOUND, "cannot open");
+    ck_fails(inventory_open("inventory.db", &inventory, &err), E_INPUT, "absolute");
     ck_fails(inventory_open(testing_dir(), &inventory, &err), E_CORRUPT, "wanted a regular file");
     ck_assert_ptr_null(inventory);
 }
@@ -314,6 +316,37 @@ START_TEST(transactions_hold_or_vanish)
     ck_ok(certificates_count(inventory, &count, &err));
     ck_assert_int_eq(count, 1);
     inventory_close(NULL);
+}
+END_TEST
+
+enum { OPENERS = 8, OPENINGS = 5 };
+
+static void *open_one(void *self)
+{
+    struct error thread_err = {0};
+    struct inventory *own = NULL;
+
+    if (inventory_open(self, &own, &thread_err) < 0)
+        return mem_strdup(thread_err.text);
+    inventory_close(own);
+    return NULL;
+}
+
+START_TEST(many_make_the_file_at_once)
+{
+    for (int round = 0; round < OPENINGS; round++) {
+        AUTO_FREE char *name = mem_printf("%s%d", path, round);
+        pthread_t threads[OPENERS];
+
+        for (int i = 0; i < OPENERS; i++)
+            ck_assert_int_eq(pthread_create(&threads[i], NULL, open_one, name), 0);
+        for (int i = 0; i < OPENERS; i++) {
+            void *failure = NULL;
+
+            pthread_join(threads[i], &failure);
+            ck_assert_msg(!failure, "%s", (char *)failure);
+        }
+    }
 }
 END_TEST
 
@@ -404,6 +437,7 @@ int main(void)
     tcase_add_test(work, check_finds_missing_rows);
     tcase_add_test(work, transactions_hold_or_vanish);
     tcase_add_test_raise_signal(work, second_begin_is_a_bug, SIGABRT);
+    tcase_add_test(work, many_make_the_file_at_once);
     tcase_add_test(work, two_handles_write_at_once);
     suite_add_tcase(suite, work);
     return testing_run(suite);

@@ -60,7 +60,7 @@ static void use_certificates(int64_t id)
 static void use_renewals(int64_t certificate_id, int64_t id)
 {
     AUTO_RENEWAL struct renewal_row open = {0}, accepted = {0};
-    AUTO_BLOBS struct blobs chain = {0};
+    AUTO_BLOBS struct blobs chain = {0}, stored = {0};
     const uint8_t spki[SHA256_LEN] = {1};
     struct seen seen = {0};
 
@@ -72,7 +72,7 @@ static void use_renewals(int64_t certificate_id, int64_t id)
     ck_ok(renewals_waiting_chain(inventory, see_renewal, &seen, &err));
     blobs_add(&chain, span_text("x"));
     ck_ok(renewals_set_chain(inventory, id, &chain, &err));
-    ck_ok(renewals_chain(inventory, id, &chain, &err));
+    ck_ok(renewals_chain(inventory, id, &stored, &err));
 }
 
 static void use_targets(int64_t certificate_id, int64_t renewal_id)

@@ -59,7 +59,9 @@ START_TEST(statements_are_kept_and_forget_their_values)
     statement_done(&first);
     ck_ok(statement_open(inventory, count_sql, &second, &err));
     ck_assert_ptr_eq(second.handle, handle);
-    ck_assert_ptr_null(strstr(sqlite3_expanded_sql(handle), "5"));
+    char *expanded = sqlite3_expanded_sql(handle);
+    ck_assert_ptr_null(strstr(expanded, "5"));
+    sqlite3_free(expanded);
     statement_done(&second);
 }
 END_TEST

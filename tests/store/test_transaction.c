@@ -98,6 +98,24 @@ START_TEST(lost_transaction_inside_a_part)
 }
 END_TEST
 
+/* SQLite keeps the transaction open after this failure. */
+START_TEST(refused_commit_rolls_back)
+{
+    ck_ok(inventory_begin(inventory, &err));
+    ck_assert_int_eq(sqlite3_exec(inventory->db,
+                                  "PRAGMA defer_foreign_keys = ON;"
+                                  "INSERT INTO renewal_names VALUES (99, 0, 'dns', 'a')",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    set("with it");
+    ck_fails(inventory_commit(inventory, &err), E_NOT_FOUND, "FOREIGN KEY");
+    ck_assert_int_ne(sqlite3_get_autocommit(inventory->db), 0);
+    ck_assert(!has("with it"));
+    ck_ok(inventory_begin(inventory, &err));
+    ck_ok(inventory_commit(inventory, &err));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store/transaction");
@@ -108,6 +126,7 @@ int main(void)
     tcase_add_test(transaction, inside_it_is_a_part);
     tcase_add_test(transaction, rollback_takes_the_parts_along);
     tcase_add_test(transaction, lost_transaction_inside_a_part);
+    tcase_add_test(transaction, refused_commit_rolls_back);
     suite_add_tcase(suite, transaction);
     return testing_run(suite);
 }

@@ -295,7 +295,7 @@ int64_t harness_www(struct harness *harness)
     accept_leaf(harness, renewal_id);
     ck_ok(deployments_add(harness->inventory, renewal_id, target_id, HARNESS_NOW - 86400, &err));
     ck_ok(deployments_find(harness->inventory, renewal_id, target_id, &deployment, &err));
-    deployment.verified_at = HARNESS_NOW - 86000;
+    deployment.verified_at = deployment.cleaned_at = HARNESS_NOW - 86000;
     deployment.report = mem_strdup("[::1]:443 serves it");
     ck_ok(deployments_update(harness->inventory, &deployment, &err));
     ck_ok(life_plan_all(&harness->life, &err));

@@ -264,6 +264,10 @@ START_TEST(history_of_one_and_of_all)
         harness_ask(&harness, "GET", "/v1/certificates/www/history?limit=1", NULL);
     ck_assert_uint_eq(json_array_size(at(one.json, "events")), 1);
     ck_json_text(one.json, "events.0.kind", "asked");
+    ck_ok(events_add(harness.inventory, HARNESS_NOW, 0, 0, "daemon", "ended", "unlapsed", &err));
+    AUTO_ANSWER struct answer still =
+        harness_ask(&harness, "GET", "/v1/certificates/www/history?limit=1", NULL);
+    ck_json_text(still.json, "events.0.kind", "asked");
     AUTO_ANSWER struct answer none =
         harness_ask(&harness, "GET", "/v1/certificates/x/history", NULL);
     ck_refused(none, 404, "E_NOT_FOUND", "x");

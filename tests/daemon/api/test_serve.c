@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,7 +38,8 @@ START_TEST(unknown_routes_and_methods)
                                           "/v1/certificates/",
                                           "/v1/certificates//request",
                                           "/v1/certificates/a/b/c",
-                                          "/v1/certificates/a/renewal"};
+                                          "/v1/certificates/a/renewal",
+                                          "/v1/certificates/a%00b"};
     for (size_t i = 0; i < COUNT_OF(unknown); i++) {
         AUTO_ANSWER struct answer answer = harness_ask(&harness, "GET", unknown[i], NULL);
         ck_refused(answer, 404, "E_NOT_FOUND", "no such route");
@@ -52,6 +54,21 @@ START_TEST(unknown_routes_and_methods)
 }
 END_TEST
 
+/* An encoded "/" belongs to the name, and "_" may be written as it likes. */
+START_TEST(encoded_names)
+{
+    harness_www(&harness);
+    AUTO_ANSWER struct answer slash =
+        harness_ask(&harness, "GET", "/v1/certificates/www%2Fhistory", NULL);
+    ck_refused(slash, 404, "E_NOT_FOUND", "www/history: there is no certificate");
+    AUTO_ANSWER struct answer letter = harness_ask(&harness, "GET", "/v1/certificates/%77ww", NULL);
+    ck_assert_int_eq(letter.status, 200);
+    AUTO_ANSWER struct answer after =
+        harness_ask(&harness, "GET", "/v1/certificates?after=ww%77", NULL);
+    ck_assert_uint_eq(json_array_size(at(after.json, "certificates")), 0);
+}
+END_TEST
+
 START_TEST(large_bodies_are_refused)
 {
     size_t size = BUF_MAX_REQUEST_BODY + 1;
@@ -59,6 +76,12 @@ START_TEST(large_bodies_are_refused)
     memset(body, ' ', size);
     AUTO_ANSWER struct answer announced = harness_ask(&harness, "POST", "/v1/certificates", body);
     ck_refused(announced, 413, "E_TOO_LARGE", "body");
+
+    /* Refused before it is sent. */
+    static const char large[] = "POST /v1/certificates HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                                "Expect: 100-continue\r\nContent-Length: 9999999999\r\n\r\n";
+    AUTO_ANSWER struct answer early = harness_send(&harness, large, sizeof large - 1);
+    ck_refused(early, 413, "E_TOO_LARGE", "body");
 
     static const char head[] = "POST /v1/certificates HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                                "Transfer-Encoding: chunked\r\n\r\n";
@@ -232,6 +255,31 @@ START_TEST(one_user_cannot_take_all_connections)
 }
 END_TEST
 
+/* Without a descriptor to spare the loop must not spin, and must come back. */
+START_TEST(no_descriptors_left)
+{
+    struct rlimit before, none;
+    AUTO_FD int fd = harness_connect(&harness);
+    static const char request[] = "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n";
+
+    testing_expect_log("api-accept");
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = (rlim_t)fd + 1;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    api_turn(harness.api);
+    struct pollfd poll_fd = {.fd = api_fd(harness.api), .events = POLLIN};
+    ck_assert_int_eq(poll(&poll_fd, 1, 0), 0);
+    ck_assert_int_eq(api_timeout_ms(harness.api), 1000);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_int_eq(send(fd, request, sizeof request - 1, MSG_NOSIGNAL),
+                     (ssize_t)sizeof request - 1);
+    ck_assert(harness_turn_for(&harness, fd));
+    ck_assert_int_gt(recv(fd, (char[64]){0}, 64, 0), 0);
+    ck_assert_int_ne(api_timeout_ms(harness.api), 1000);
+}
+END_TEST
+
 START_TEST(context_can_be_exchanged)
 {
     struct api_context other = harness.context;
@@ -282,12 +330,14 @@ static Suite *suite(void)
     tcase_set_timeout(tcase, TESTING_SLOW_SECONDS);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, unknown_routes_and_methods);
+    tcase_add_test(tcase, encoded_names);
     tcase_add_test(tcase, large_bodies_are_refused);
     tcase_add_loop_test(tcase, strangers_send_anything, 0, 10);
     tcase_add_test(tcase, one_connection_many_requests);
     tcase_add_test(tcase, rights_come_from_the_peer);
     tcase_add_test(tcase, strangers_learn_nothing);
     tcase_add_test(tcase, one_user_cannot_take_all_connections);
+    tcase_add_test(tcase, no_descriptors_left);
     tcase_add_test(tcase, context_can_be_exchanged);
     tcase_add_test(tcase, every_code_has_a_status);
     tcase_add_test(tcase, routes_are_documented);

@@ -79,8 +79,8 @@ static char *pid_file(const char *text)
     return path;
 }
 
-static const char *const no_pids[] = {"",    "0\n",  "1\n",    "-1\n",          "x\n",
-                                      "12x", "\n12", " 123\n", "99999999999\n", "12.5\n"};
+static const char *const no_pids[] = {"0\n",  "1\n",    "-1\n",          "x\n",   "12x",
+                                      "\n12", " 123\n", "99999999999\n", "12.5\n"};
 
 START_TEST(what_is_no_pid)
 {
@@ -141,6 +141,8 @@ START_TEST(signals)
     ck_assert_int_eq(status_of(pid), 42);
     ck_fails(deployer_reload(&order, &err), E_COMMAND, "which is gone");
     ck_fails(deployer_reload(&order, &err), E_COMMAND, "testd is not running");
+    ck_assert_int_eq(truncate(path, 0), 0);
+    ck_fails(deployer_reload(&order, &err), E_COMMAND, "is not running: its pid file");
     ck_assert_int_eq(unlink(path), 0);
     ck_fails(deployer_reload(&order, &err), E_COMMAND, "No such file");
 }
@@ -176,7 +178,7 @@ START_TEST(whose_pid_file)
     ck_assert_int_eq(chmod(path, 0666), 0);
     ck_fails(deployer_reload(&order, &err), E_REFUSED, "everybody may write");
     AUTO_FREE char *again = pid_file(their_text);
-    ck_assert_int_eq(chown(path, 12345, 0), 0);
+    ck_assert_int_eq(chown(again, 12345, 0), 0);
     ck_ok(deployer_reload(&order, &err));
     ck_assert_int_eq(status_of(theirs), 42);
     kill(ours, SIGHUP);

@@ -326,14 +326,18 @@ START_TEST(what_cannot_be_a_delivery)
     const struct problem_row *row = &problems[_i];
     struct drop *drop = open_drop(0);
     AUTO_FREE char *path = inside(row->name);
-    uint8_t none[SHA256_LEN] = {0};
+    uint8_t none[SHA256_LEN] = {0}, id[SHA256_LEN];
 
     row->make(path);
     ck_assert_int_eq(scan(drop), 0);
     ck_assert_msg(taken_count == 1, "%s", row->name);
+    memcpy(id, taken[0].sha256, SHA256_LEN);
+    ck_assert_mem_ne(id, none, SHA256_LEN);
+    ck_assert_int_eq(scan(drop), 0);
+    ck_assert_msg(taken_count == 1, "%s", row->name);
+    ck_assert_mem_eq(taken[0].sha256, id, SHA256_LEN);
     ck_assert_msg(strstr(taken[0].problem, row->piece), "%s: %s", row->name, taken[0].problem);
     ck_assert_uint_eq(taken[0].len, 0);
-    ck_assert_mem_eq(taken[0].sha256, none, SHA256_LEN);
 
     AUTO_FREE char *filed = file_away(drop, false, "No.\n");
     AUTO_FREE char *moved = mem_printf("rejected/%s", row->name);
@@ -344,6 +348,10 @@ START_TEST(what_cannot_be_a_delivery)
     ck_content(receipt, "No.\n");
     scan(drop);
     ck_assert_uint_eq(taken_count, 0);
+    row->make(path);
+    scan(drop);
+    ck_assert_uint_eq(taken_count, 1);
+    ck_assert_mem_ne(taken[0].sha256, id, SHA256_LEN);
     drop_close(drop);
 }
 END_TEST
@@ -558,6 +566,7 @@ START_TEST(a_full_disk_moves_nothing)
     ck_content("www.pem", "x");
     ck_assert(!is_there("accepted/www.pem"));
     AUTO_FREE char *again = file_away(drop, true, "receipt");
+    ck_assert_ptr_nonnull(again);
     ck_content("accepted/www.pem.txt", "receipt");
     drop_close(drop);
 }
@@ -599,7 +608,6 @@ START_TEST(the_folder_goes_and_comes_back)
     struct drop *drop = open_drop(0);
     int fd = drop_watch_fd(drop);
     AUTO_FREE char *away = testing_path("away");
-    AUTO_FREE char *accepted = inside("accepted");
     seconds_t again = 42;
 
     ck_assert_int_eq(rename(folder, away), 0);

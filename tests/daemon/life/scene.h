@@ -4,8 +4,8 @@
  * mail server and the clock are acted. What the service serves is a file, so that it survives the
  * death of the process as a real service would.
  */
-#ifndef UL_TESTS_SCENE_H
-#define UL_TESTS_SCENE_H
+#ifndef UL_TESTS_DAEMON_LIFE_SCENE_H
+#define UL_TESTS_DAEMON_LIFE_SCENE_H
 
 #include "daemon/life/life.h"
 #include "tests/pki/authority.h"
@@ -26,6 +26,7 @@ struct scene {
     /* how the world behaves */
     bool config_broken;   /* the service's own test fails */
     bool ignores_reload;  /* keeps serving what it serves */
+    bool restore_fails;   /* as on a file system that turned read-only */
     bool mail_is_dead;    /* no server answers */
     bool mail_is_refused; /* 550 */
     int die_at; /* SIGKILL before (even) or after (odd) this call to the world, counted from 2; 0:

@@ -1,0 +1,156 @@
+/* Leaves that wait for their chain: each delivery of an authority's certificate, and each new
+ * configuration, may complete them. */
+#include "daemon/life/internal.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "policies/gates.h"
+
+/* A leaf that waited, and everything it is judged with again. */
+struct waiting_leaf {
+    struct life *life;
+    struct certificate_row certificate;
+    struct renewal_row renewal;
+    struct cert leaf;
+    utc_t now;
+};
+
+static void waiting_leaf_done(struct waiting_leaf *on)
+{
+    certificate_row_done(&on->certificate);
+    renewal_row_done(&on->renewal);
+    cert_done(&on->leaf);
+}
+
+struct receipt_line {
+    struct life *life;
+    const char *text;
+};
+
+static int add_line(void *self, const struct delivery_row *row, struct error *err)
+{
+    struct receipt_line *line = self;
+    AUTO_FREE char *receipt = mem_printf("%s\n%s\n", row->receipt, line->text);
+
+    return deliveries_set_receipt(line->life->inventory, row->id, receipt, err);
+}
+
+/* The person who dropped the leaf alone looks at its receipt again: it tells how the story goes on.
+ */
+static int add_to_receipts(const struct waiting_leaf *on, const char *file, const char *what,
+                           struct error *err)
+{
+    char at[UTC_TEXT_MAX];
+    AUTO_FREE char *text =
+        mem_printf("%s, with %s: %s.", utc_format_plain(on->now, at), file, what);
+    struct receipt_line line = {on->life, text};
+
+    return deliveries_by_renewal(on->life->inventory, on->renewal.id, add_line, &line, err);
+}
+
+/* The gates once more, since time has passed and another certificate may be in service, then the
+ * chain. E_REFUSED and E_NO_CHAIN, with the reason in `why`; err is only the inventory's. */
+static int judge_again(const struct waiting_leaf *on, struct chain *ret, struct error *why,
+                       struct error *err)
+{
+    const struct policy *policy = life_policy(on->life, &on->certificate);
+    struct certificate_facts facts;
+    struct gate_report report;
+    int rc = life_facts(on->life->inventory, &on->certificate, &facts, err);
+
+    if (rc < 0)
+        return rc;
+    gates_check(&(struct gate_input){policy, &on->leaf, &on->certificate.names,
+                                     facts.live_not_after, on->now},
+                &report);
+    for (size_t i = 0; i < report.count; i++)
+        if (report.findings[i].severity == SEVERITY_REFUSE)
+            return error_set(why, E_REFUSED, "%s", report.findings[i].text);
+    return chain_for(on->life, policy, &on->leaf, blob_span(&on->renewal.leaf), on->now, ret, why);
+}
+
+/*
+ * Nothing is missing and still it is not accepted: an untrusted root, an expired link. It goes on
+ * waiting, since another intermediate or a new anchor may yet help, but people hear the reason at
+ * once. Of a request that another certificate has answered nobody wants to hear.
+ */
+static int tell_refused(struct waiting_leaf *on, const char *why, const char *file,
+                        struct buf *receipt, struct error *err)
+{
+    struct renewal_row *renewal = &on->renewal;
+
+    if (renewal->superseded_at != UTC_NEVER)
+        return 0;
+    buf_printf(receipt, "The certificate %s is still not accepted: %s.\n", on->certificate.name,
+               why);
+    if (renewal->rejected_reason && strcmp(renewal->rejected_reason, why) == 0)
+        return 0;
+    renewal->rejected_at = on->now;
+    free(renewal->rejected_reason);
+    renewal->rejected_reason = mem_strdup(why);
+    renewal->chain_told_at = on->now;
+    int rc = renewals_update(on->life->inventory, renewal, err);
+    if (rc == 0)
+        rc = chain_tell(on->life, &on->certificate, renewal, &on->leaf, why, err);
+    AUTO_FREE char *text = mem_printf("not accepted yet: %s", why);
+    if (rc == 0)
+        rc = add_to_receipts(on, file, text, err);
+    return rc == 0 ? life_plan(on->life, on->certificate.id, err) : rc;
+}
+
+static int complete(struct waiting_leaf *on, const struct chain *chain, const char *file,
+                    struct buf *receipt, struct error *err)
+{
+    int rc = renewal_accept(on->life, &on->renewal, &on->leaf, chain, file, err);
+
+    buf_printf(receipt, "This completed the certificate %s: it is accepted.\n",
+               on->certificate.name);
+    return rc < 0 ? rc : add_to_receipts(on, file, "its chain is complete, accepted", err);
+}
+
+static int complete_one(struct life *life, int64_t renewal_id, const char *file,
+                        struct buf *receipt, struct error *err)
+{
+    __attribute__((cleanup(waiting_leaf_done))) struct waiting_leaf on = {
+        .life = life, .now = life->world->now(life->world->self)};
+    AUTO_CHAIN struct chain chain = {0};
+    int rc = renewals_get(life->inventory, renewal_id, &on.renewal, err);
+
+    if (rc == 0)
+        rc = certificates_get(life->inventory, on.renewal.certificate_id, &on.certificate, err);
+    if (rc == 0)
+        rc = cert_parse(blob_span(&on.renewal.leaf), &on.leaf, err);
+    if (rc < 0)
+        return rc;
+    LOG_CONTEXT("certificate=%s", on.certificate.name);
+    struct error why = {0};
+    rc = judge_again(&on, &chain, &why, err);
+    if (rc == E_REFUSED && why.code != 0)
+        return tell_refused(&on, why.text, file, receipt, err);
+    /* Still not complete: people hear of it when chain-wait is over. */
+    if (why.code != 0)
+        return 0;
+    return rc < 0 ? rc : complete(&on, &chain, file, receipt, err);
+}
+
+/* What completes them, while they are walked over. */
+struct completion {
+    struct life *life;
+    const char *file;
+    struct buf *receipt;
+};
+
+static int complete_row(void *self, const struct renewal_row *row, struct error *err)
+{
+    struct completion *by = self;
+
+    return complete_one(by->life, row->id, by->file, by->receipt, err);
+}
+
+int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err)
+{
+    struct completion by = {life, file, receipt};
+
+    return renewals_waiting_chain(life->inventory, complete_row, &by, err);
+}
