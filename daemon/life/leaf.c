@@ -290,7 +290,15 @@ int leaf_take(struct life *life, struct span der, const struct cert *leaf, const
     ret->certificate_id = certificate.id;
     ret->renewal_id = renewal.id;
     const struct judgement on = {
-        life, &certificate, life_policy(life, &certificate),    &renewal, leaf,
-        der,  file,         life->world->now(life->world->self)};
+        .life = life,
+        .certificate = &certificate,
+        .policy = life_policy(life, &certificate),
+        .renewal = &renewal,
+        .leaf = leaf,
+        .der = der,
+        .file = file,
+        .now = life->world->now(life->world->self),
+        .waiting = match.waiting,
+    };
     return judge(&on, ret, err);
 }

@@ -422,7 +422,7 @@ START_TEST(reads_what_is_live)
     ck_assert_ptr_nonnull(strstr(pair.key_reason, "belongs to the certificate"));
     live_pair_done(&pair);
     ck_ok(file_replace(order.files[BUNDLE_FULLCHAIN], span_text("junk"), FILE_PUBLIC, &err));
-    ck_fails(live_read(&order, &pair, &err), E_NOT_FOUND, "wanted a certificate");
+    ck_fails(live_read(&order, &pair, &err), E_REFUSED, "wanted a certificate");
 }
 END_TEST
 
