@@ -22,7 +22,7 @@ def run_tests(*tests):
             print(f"ok {number} {test.__name__} # SKIP {reason}", flush=True)
         except Exception:  # pylint: disable=broad-except
             failed += 1
-            print(f"not ok {number} {test.__name__}: {test.__doc__}", flush=True)
+            print(f"not ok {number} {test.__name__}: {' '.join(test.__doc__.split())}", flush=True)
             for line in traceback.format_exc().splitlines():
                 print(f"# {line}", flush=True)
     sys.exit(1 if failed else 0)
