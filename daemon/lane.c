@@ -51,15 +51,20 @@ static int take_file(void *self, const struct drop_file *file, struct error *err
 static int write_receipt(void *self, const struct delivery_row *row, struct error *err)
 {
     struct lane *lane = self;
-    const char *name = row->filed_name ? row->filed_name : row->name;
+    AUTO_FREE char *found = NULL;
     struct error why = {0};
 
     /* A file that still lies in the folder is filed by the next scan. */
     if (!row->filed_name && lane->left_over)
         return 0;
-    if (drop_receipt(lane->drop, row->accepted, name, row->receipt, &why) < 0)
-        log_warn("no-receipt", "%s: %s", name, why.text);
-    return life_filed(&lane->life, row->id, name, err);
+    if (!row->filed_name)
+        drop_find(lane->drop, row->accepted, row->name, row->sha256, &found);
+    const char *name = row->filed_name ? row->filed_name : found;
+    if (!name)
+        log_warn("no-receipt", "%s: was moved away before its receipt was written", row->name);
+    else if (drop_receipt(lane->drop, row->accepted, name, row->receipt, &why) < 0)
+        return error_set(err, why.code, "%s", why.text);
+    return life_filed(&lane->life, row->id, name ? name : row->name, err);
 }
 
 int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err)

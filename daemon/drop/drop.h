@@ -51,6 +51,13 @@ int drop_scan(struct drop *drop, drop_fn fn, void *self, seconds_t *ret_again, s
  */
 int drop_file_away(struct drop *drop, const struct drop_file *file, bool accepted,
                    const char *receipt, char **ret_name, struct error *err);
+/*
+ * The name under which a delivery was filed just before a crash kept its receipt from being
+ * written: the file of that content, called `name` or "name-2.pem"..., that has no receipt.
+ * *ret_name is owned, NULL when there is none.
+ */
+void drop_find(struct drop *drop, bool accepted, const char *name, const uint8_t sha256[SHA256_LEN],
+               char **ret_name);
 int drop_receipt(struct drop *drop, bool accepted, const char *filed_name, const char *receipt,
                  struct error *err);
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "daemon/drop/folder.h"
 
@@ -166,6 +167,37 @@ int drop_file_away(struct drop *drop, const struct drop_file *file, bool accepte
         return error_wrap(err, rc, "delivery %s: receipt", file->name);
     *ret_name = mem_strdup(filed);
     return 0;
+}
+
+static bool has_content(int dir, const char *name, const uint8_t sha256[SHA256_LEN])
+{
+    AUTO_BLOB struct blob data = {0};
+    uint8_t hash[SHA256_LEN];
+
+    if (file_read_at(dir, name, BUF_MAX_DELIVERY, &data, NULL) < 0)
+        return true; /* a thing that was never read is known by its name alone */
+    sha256_of(blob_span(&data), hash);
+    return memcmp(hash, sha256, SHA256_LEN) == 0;
+}
+
+void drop_find(struct drop *drop, bool accepted, const char *name, const uint8_t sha256[SHA256_LEN],
+               char **ret_name)
+{
+    AUTO_FD int sub = -1;
+    char filed[NAME_MAX + 1], beside[NAME_MAX + 1];
+
+    if (drop_open_sub(drop, accepted, &sub, NULL) < 0)
+        return;
+    for (int number = 1; number <= NAMES_TRIED; number++) {
+        candidate(name, number, filed);
+        receipt_name(filed, beside);
+        if (!is_taken(sub, filed))
+            return;
+        if (is_taken(sub, beside) || !has_content(sub, filed, sha256))
+            continue;
+        *ret_name = mem_strdup(filed);
+        return;
+    }
 }
 
 int drop_receipt(struct drop *drop, bool accepted, const char *filed_name, const char *receipt,

@@ -418,6 +418,11 @@ services: {self.path('services')}
         """A CSR as openssl prints it."""
         return run("openssl", "req", "-noout", "-text", "-verify", stdin=csr).decode()
 
+    @staticmethod
+    def public_key(csr):
+        """The public key of a CSR, in PEM."""
+        return run("openssl", "req", "-noout", "-pubkey", stdin=csr)
+
     def wait_for_csr(self, seconds=40):
         """The CSR out of the newest mail that holds one."""
         def newest():

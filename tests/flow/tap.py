@@ -23,6 +23,6 @@ def run_tests(*tests):
         except Exception:  # pylint: disable=broad-except
             failed += 1
             print(f"not ok {number} {test.__name__}: {' '.join(test.__doc__.split())}", flush=True)
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}", flush=True)
+            # Meson shows the standard error of a TAP program that failed, and not its comments.
+            traceback.print_exc()
     sys.exit(1 if failed else 0)

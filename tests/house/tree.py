@@ -53,7 +53,6 @@ class Tap:
         print(f"1..{len(self.rules)}")
         for number, (name, complaints) in enumerate(self.rules.items(), 1):
             print(f"{'not ok' if complaints else 'ok'} {number} {name}")
-            for complaint in complaints:
-                for line in complaint.splitlines():
-                    print(f"#   {line}")
+            # Meson shows the standard error of a TAP program that failed, and not its comments.
+            print(*complaints, sep="\n", end="\n" if complaints else "", file=sys.stderr, flush=True)
         sys.exit(1 if any(self.rules.values()) else 0)
