@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -169,13 +170,30 @@ int drop_file_away(struct drop *drop, const struct drop_file *file, bool accepte
     return 0;
 }
 
-static bool has_content(int dir, const char *name, const uint8_t sha256[SHA256_LEN])
+void drop_identify(const char *name, const struct stat *st, uint8_t ret[SHA256_LEN])
+{
+    AUTO_FREE char *text =
+        mem_printf("%ju %ju %jd %jd.%09ld %s", (uintmax_t)st->st_dev, (uintmax_t)st->st_ino,
+                   (intmax_t)st->st_size, (intmax_t)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, name);
+
+    sha256_of(span_text(text), ret);
+}
+
+/* The file called `name` when it was taken, whether it was read then or not. */
+static bool is_that_file(int dir, const char *filed, const char *name,
+                         const uint8_t sha256[SHA256_LEN])
 {
     AUTO_BLOB struct blob data = {0};
     uint8_t hash[SHA256_LEN];
+    struct stat st;
 
-    if (file_read_at(dir, name, BUF_MAX_DELIVERY, &data, NULL) < 0)
-        return true; /* a thing that was never read is known by its name alone */
+    if (fstatat(dir, filed, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    drop_identify(name, &st, hash);
+    if (memcmp(hash, sha256, SHA256_LEN) == 0)
+        return true;
+    if (file_read_at(dir, filed, BUF_MAX_DELIVERY, &data, NULL) < 0)
+        return false;
     sha256_of(blob_span(&data), hash);
     return memcmp(hash, sha256, SHA256_LEN) == 0;
 }
@@ -193,7 +211,7 @@ void drop_find(struct drop *drop, bool accepted, const char *name, const uint8_t
         receipt_name(filed, beside);
         if (!is_taken(sub, filed))
             return;
-        if (is_taken(sub, beside) || !has_content(sub, filed, sha256))
+        if (is_taken(sub, beside) || !is_that_file(sub, filed, name, sha256))
             continue;
         *ret_name = mem_strdup(filed);
         return;

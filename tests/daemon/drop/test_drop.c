@@ -344,6 +344,12 @@ START_TEST(what_cannot_be_a_delivery)
     ck_assert(!is_there(row->name));
     ck_assert(is_there(moved));
     ck_content(receipt, "No.\n");
+    /* A crash before the receipt: the thing is found again. */
+    AUTO_FREE char *written = inside(receipt);
+    AUTO_FREE char *found = NULL;
+    ck_assert_int_eq(unlink(written), 0);
+    drop_find(drop, false, row->name, id, &found);
+    ck_assert_msg(found && strcmp(found, row->name) == 0, "%s", row->name);
     scan(drop);
     ck_assert_uint_eq(taken_count, 0);
     row->make(path);
