@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -203,16 +202,6 @@ static enum reading read_settled(struct drop *drop, const char *name, const stru
     return READ_WHOLE;
 }
 
-/* What is not read is known by its name and what the file system says of it. */
-static void identify(const char *name, const struct stat *st, uint8_t ret[SHA256_LEN])
-{
-    AUTO_FREE char *text =
-        mem_printf("%ju %ju %jd %jd.%09ld %s", (uintmax_t)st->st_dev, (uintmax_t)st->st_ino,
-                   (intmax_t)st->st_size, (intmax_t)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, name);
-
-    sha256_of(span_text(text), ret);
-}
-
 static void look_at(struct drop *drop, const char *name, drop_fn fn, void *self)
 {
     struct error ignored; /* fn's: it logs, the next file is looked at all the same */
@@ -234,7 +223,7 @@ static void look_at(struct drop *drop, const char *name, drop_fn fn, void *self)
             file.problem = unreadable;
     }
     if (file.problem)
-        identify(name, &st, file.sha256);
+        drop_identify(name, &st, file.sha256);
     else
         sha256_of(blob_span(&data), file.sha256);
     file.data = data;

@@ -56,8 +56,7 @@ int drop_receipt(struct drop *drop, bool accepted, const char *filed_name, const
 /*
  * Where a delivery called `name` in the drop folder lies now, when a crash came between its move
  * and the note of it: *ret_name (owned) is its name in accepted/ or rejected/, the one without a
- * receipt when there are several. sha256 is all zero for what was never read (a link, a pipe): of
- * those only one without a receipt is found. E_NOT_FOUND when there is none.
+ * receipt when there are several. E_NOT_FOUND when there is none.
  */
 int drop_find_filed(struct drop *drop, bool accepted, const char *name,
                     const uint8_t sha256[SHA256_LEN], char **ret_name, struct error *err);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -176,6 +177,34 @@ int drop_file_away(struct drop *drop, const struct drop_file *file, bool accepte
     return 0;
 }
 
+void drop_identify(const char *name, const struct stat *st, uint8_t ret[SHA256_LEN])
+{
+    AUTO_FREE char *text =
+        mem_printf("%ju %ju %jd %jd.%09ld %s", (uintmax_t)st->st_dev, (uintmax_t)st->st_ino,
+                   (intmax_t)st->st_size, (intmax_t)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, name);
+
+    sha256_of(span_text(text), ret);
+}
+
+/* The file called `name` when it was taken, whether it was read then or not. */
+static bool is_that_file(int dir, const char *filed, const char *name,
+                         const uint8_t sha256[SHA256_LEN])
+{
+    AUTO_BLOB struct blob data = {0};
+    uint8_t hash[SHA256_LEN];
+    struct stat st;
+
+    if (fstatat(dir, filed, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    drop_identify(name, &st, hash);
+    if (memcmp(hash, sha256, SHA256_LEN) == 0)
+        return true;
+    if (file_read_at(dir, filed, BUF_MAX_DELIVERY, &data, NULL) < 0)
+        return false;
+    sha256_of(blob_span(&data), hash);
+    return memcmp(hash, sha256, SHA256_LEN) == 0;
+}
+
 int drop_receipt(struct drop *drop, bool accepted, const char *filed_name, const char *receipt,
                  struct error *err)
 {
@@ -191,23 +220,6 @@ int drop_receipt(struct drop *drop, bool accepted, const char *filed_name, const
     receipt_name(filed_name, beside);
     rc = write_temporary(sub, receipt, err);
     return rc < 0 ? rc : file_rename_at(sub, RECEIPT_TEMPORARY, beside, err);
-}
-
-/* Whether that file is the delivery. What was never read has no hash to tell it by: there the
- * receipt that is missing has to do. */
-static bool is_delivery(int sub, const char *name, const uint8_t sha256[SHA256_LEN],
-                        bool has_receipt)
-{
-    static const uint8_t unread[SHA256_LEN];
-    AUTO_BLOB struct blob data = {0};
-    uint8_t found[SHA256_LEN];
-
-    if (memcmp(sha256, unread, SHA256_LEN) == 0)
-        return !has_receipt;
-    if (file_read_at(sub, name, BUF_MAX_DELIVERY, &data, NULL) < 0)
-        return false;
-    sha256_of(blob_span(&data), found);
-    return memcmp(sha256, found, SHA256_LEN) == 0;
 }
 
 int drop_find_filed(struct drop *drop, bool accepted, const char *name,
@@ -229,7 +241,7 @@ int drop_find_filed(struct drop *drop, bool accepted, const char *name,
         bool has_receipt = is_taken(sub, beside);
         if (!is_there && !has_receipt)
             break;
-        if (!is_there || !is_delivery(sub, filed, sha256, has_receipt))
+        if (!is_there || !is_that_file(sub, filed, name, sha256))
             continue;
         free(found);
         found = mem_strdup(filed);

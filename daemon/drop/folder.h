@@ -17,4 +17,8 @@ struct drop {
 /* accepted/ or rejected/, made when it is missing. E_REFUSED when it is a link or no folder. */
 int drop_open_sub(const struct drop *drop, bool accepted, int *ret_dir, struct error *err);
 
+/* What stands for the hash of a thing that is not read: its name and what the file system says of
+ * it, which a move within the folder does not change. */
+void drop_identify(const char *name, const struct stat *st, uint8_t ret[SHA256_LEN]);
+
 #endif

@@ -22,7 +22,7 @@ def run_tests(*tests):
             print(f"ok {number} {test.__name__} # SKIP {reason}", flush=True)
         except Exception:  # pylint: disable=broad-except
             failed += 1
-            print(f"not ok {number} {test.__name__}: {test.__doc__}", flush=True)
+            print(f"not ok {number} {test.__name__}: {' '.join(test.__doc__.split())}", flush=True)
             # Meson shows the standard error of a TAP program that failed, and not its comments.
             traceback.print_exc()
     sys.exit(1 if failed else 0)
