@@ -67,7 +67,10 @@ static int write_receipt(void *self, const struct delivery_row *row, struct erro
         rc = drop_receipt(lane->drop, row->accepted, name, row->receipt, &why);
     if (rc < 0)
         log_warn("no-receipt", "%s: %s", name, why.text);
-    return life_filed(&lane->life, row->id, name, err);
+    /* What may pass by itself is tried again; a file that somebody took away is not. */
+    return rc < 0 && code_retry(rc) == RETRY_TRANSIENT
+               ? 0
+               : life_filed(&lane->life, row->id, name, err);
 }
 
 int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err)
@@ -90,7 +93,7 @@ static void work(uv_work_t *request)
     struct lane *lane = request->data;
 
     lane->next_at = UTC_NEVER;
-    for (int i = 0; i < ROUND_MAX; i++) {
+    for (int i = 0; i < ROUND_MAX && !atomic_load(&lane->held); i++) {
         struct error err = {0};
         int rc = lane->run(lane, &lane->next_at, &err);
 
@@ -135,16 +138,16 @@ static void after_work(uv_work_t *request, int status)
     (void)status;
     lane->busy = false;
     lane->did_something = false;
-    if (!lane->stopping && lane->again)
+    if (lane->again)
         start(lane);
-    else if (!lane->stopping && lane->next_at != UTC_NEVER)
+    else if (!atomic_load(&lane->held) && lane->next_at != UTC_NEVER)
         uv_timer_start(&lane->timer, on_timer, sleep_until(lane->next_at), 0);
     lane->rest(lane->self, did_something);
 }
 
 static void start(struct lane *lane)
 {
-    if (lane->stopping)
+    if (atomic_load(&lane->held))
         return;
     if (lane->busy) {
         lane->again = true;
@@ -168,10 +171,16 @@ void lane_poke(struct lane *lane)
     start(lane);
 }
 
-void lane_stop(struct lane *lane)
+void lane_hold(struct lane *lane)
 {
-    lane->stopping = true;
+    atomic_store(&lane->held, true);
     uv_timer_stop(&lane->timer);
+}
+
+void lane_release(struct lane *lane)
+{
+    atomic_store(&lane->held, false);
+    start(lane);
 }
 
 bool lane_is_busy(const struct lane *lane)

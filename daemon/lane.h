@@ -7,6 +7,8 @@
 #ifndef UL_DAEMON_LANE_H
 #define UL_DAEMON_LANE_H
 
+#include <stdatomic.h>
+
 #include <uv.h>
 
 #include "daemon/drop/drop.h"
@@ -37,7 +39,8 @@ struct lane {
     /* private */
     uv_work_t work;
     uv_timer_t timer;
-    bool busy, again, stopping;
+    atomic_bool held; /* the worker looks at it between two pieces of work */
+    bool busy, again;
     bool did_something;
     bool left_over; /* the last scan left files in the drop folder */
     utc_t next_at;
@@ -48,8 +51,10 @@ struct lane {
 void lane_init(struct lane *lane, uv_loop_t *loop);
 /* Looks for due work soon. Loop thread only. */
 void lane_poke(struct lane *lane);
-/* No new work; what is running ends by itself. */
-void lane_stop(struct lane *lane);
+/* No new work after the piece in hand; the lane is not busy any more when that is done. */
+void lane_hold(struct lane *lane);
+/* Goes on, and looks for due work. */
+void lane_release(struct lane *lane);
 bool lane_is_busy(const struct lane *lane);
 
 #endif

@@ -167,6 +167,18 @@ static void poke_all(void *self)
             lane_poke(&loop->lanes[i]);
 }
 
+static void hold_all(struct loop *loop)
+{
+    for (size_t i = 0; i < LANES; i++)
+        lane_hold(&loop->lanes[i]);
+}
+
+static void release_all(struct loop *loop)
+{
+    for (size_t i = 0; i < LANES; i++)
+        lane_release(&loop->lanes[i]);
+}
+
 static bool is_busy(const struct loop *loop)
 {
     for (size_t i = 0; i < LANES; i++)
@@ -191,7 +203,30 @@ static void keep_path(const char *what, char **old, char **new)
     *new = mem_strdup(*old);
 }
 
-/* The new configuration comes into force between two pieces of work. */
+/* In force for everything that begins from now on. */
+static void put_into_force(struct loop *loop, struct config *config, struct real_world *world)
+{
+    struct config *old_config = loop->config;
+    struct real_world *old_world = loop->world;
+    struct error err = {0};
+
+    loop->config = config;
+    loop->world = world;
+    life_from(loop, loop->api_life.inventory, &loop->api_life);
+    for (size_t i = 0; i < LANES; i++)
+        life_from(loop, loop->lanes[i].life.inventory, &loop->lanes[i].life);
+    loop->lanes[LANE_INTAKE].drop_scan = config->drop_scan;
+    drop_set_settle(loop->drop, config->drop_settle);
+    struct api_context context = api_context_of(loop);
+    api_set_context(loop->api, &context);
+    world_close(old_world);
+    config_free(old_config);
+    if (life_plan_all(&loop->api_life, &err) < 0)
+        log_error("not-planned", "%s", err.text);
+    log_notice("config", "the new configuration is in force");
+}
+
+/* The new configuration comes into force between two pieces of work: no lane is at one now. */
 static void adopt_config(struct loop *loop)
 {
     struct config *config = loop->next_config;
@@ -206,25 +241,11 @@ static void adopt_config(struct loop *loop)
     if (world_open(config, loop->keeper, &world, &err) < 0) {
         log_error("config-refused", "the configuration stays as it was: %s", err.text);
         config_free(config);
-        return;
+    } else {
+        put_into_force(loop, config, world);
     }
-    struct config *old_config = loop->config;
-    struct real_world *old_world = loop->world;
-    loop->config = config;
-    loop->world = world;
-    life_from(loop, loop->api_life.inventory, &loop->api_life);
-    for (size_t i = 0; i < LANES; i++)
-        life_from(loop, loop->lanes[i].life.inventory, &loop->lanes[i].life);
-    loop->lanes[LANE_INTAKE].drop_scan = config->drop_scan;
-    struct api_context context = api_context_of(loop);
-    api_set_context(loop->api, &context);
-    world_close(old_world);
-    config_free(old_config);
-    if (life_plan_all(&loop->api_life, &err) < 0)
-        log_error("not-planned", "%s", err.text);
-    log_notice("config", "the new configuration is in force");
     systemd_notify("READY=1");
-    poke_all(loop);
+    release_all(loop);
 }
 
 static void close_handles(struct loop *loop);
@@ -280,6 +301,17 @@ static void on_api_event(uv_poll_t *poll, int status, int events)
     api_turned(poll->data);
 }
 
+/* One line of the log for each. */
+static void log_complaints(const char *line)
+{
+    while (*line != '\0') {
+        size_t len = strcspn(line, "\n");
+
+        log_error("config", "%.*s", (int)len, line);
+        line += len + (line[len] == '\n');
+    }
+}
+
 static void on_hup(uv_signal_t *signal, int number)
 {
     struct loop *loop = signal->data;
@@ -291,15 +323,14 @@ static void on_hup(uv_signal_t *signal, int number)
     buf_init(&complaints, BUF_MAX_CONFIG);
     systemd_notify("RELOADING=1");
     if (config_load(loop->config->file, &config, &complaints, &err) < 0) {
-        for (const char *line = buf_text(&complaints); *line != '\0';
-             line += strcspn(line, "\n") + 1)
-            log_error("config", "%.*s", (int)strcspn(line, "\n"), line);
+        log_complaints(buf_text(&complaints));
         log_error("config-refused", "the configuration stays as it was: %s", err.text);
         systemd_notify("READY=1");
         return;
     }
     config_free(loop->next_config);
     loop->next_config = config;
+    hold_all(loop);
     if (!is_busy(loop))
         adopt_config(loop);
 }
@@ -313,8 +344,7 @@ static void on_end(uv_signal_t *signal, int number)
     log_notice("stopping", "signal %d: ending after the work in hand", number);
     systemd_notify("STOPPING=1");
     loop->stopping = true;
-    for (size_t i = 0; i < LANES; i++)
-        lane_stop(&loop->lanes[i]);
+    hold_all(loop);
     if (!is_busy(loop))
         close_handles(loop);
 }

@@ -85,7 +85,12 @@ enum state {
 const char *state_text(enum state state);
 const char *state_says(enum state state);
 
-/* When the next renewal of the accepted certificate is to begin; UTC_NEVER when it never ends. */
+/* When the renewal of a certificate with these dates is to begin; UTC_NEVER when it never ends. */
+utc_t policy_due(const struct policy *policy, utc_t not_before, utc_t not_after);
+/*
+ * When the next renewal is to begin: by the accepted certificate, or by the one in service when
+ * that ends earlier and no deployment is under way to replace it.
+ */
 utc_t policy_renewal_due(const struct certificate_facts *facts, const struct policy *policy);
 
 /* What is so. When several hold, the one that needs attention most: expired before all others. */
@@ -127,7 +132,11 @@ struct next {
                      it) */
 };
 
-/* The earliest next action. A time in the past means now. */
+/*
+ * The earliest next action. A time in the past means now. A fact that claims to lie in the future
+ * was written by a clock that has been set back since: what depends on it is due now, and sets it
+ * right.
+ */
 struct next policy_next(const struct certificate_facts *facts, const struct policy *policy,
                         utc_t now);
 

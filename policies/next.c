@@ -1,5 +1,7 @@
 #include "policies/facts.h"
 
+#include <limits.h>
+
 enum { DAY = 86400, EXPIRED_DAILY_DAYS = 7 };
 
 /* The time that stands n seconds before `at`, for an `at` that may be "never". */
@@ -8,11 +10,34 @@ static utc_t before(utc_t at, seconds_t n)
     return utc_add(at, -n);
 }
 
+/* A length of time after something that happened; now when the fact lies in the future. */
+static utc_t after(utc_t fact, seconds_t length, utc_t now)
+{
+    return fact > now ? now : utc_add(fact, length);
+}
+
+utc_t policy_due(const struct policy *policy, utc_t not_before, utc_t not_after)
+{
+    if (not_after == UTC_NEVER)
+        return UTC_NEVER;
+    return before(not_after, policy_lead(policy, not_after - not_before));
+}
+
+static bool is_deploying(const struct certificate_facts *facts)
+{
+    for (size_t i = 0; i < facts->deployment_count; i++)
+        if (facts->deployments[i].verified_at == UTC_NEVER)
+            return true;
+    return false;
+}
+
 utc_t policy_renewal_due(const struct certificate_facts *facts, const struct policy *policy)
 {
-    if (facts->not_after == UTC_NEVER)
-        return UTC_NEVER;
-    return before(facts->not_after, policy_lead(policy, facts->not_after - facts->not_before));
+    utc_t due = policy_due(policy, facts->not_before, facts->not_after);
+
+    if (facts->live_not_after < facts->not_after && !is_deploying(facts))
+        due = utc_min(due, policy_due(policy, facts->live_not_before, facts->live_not_after));
+    return due;
 }
 
 /* Keeps the earlier of two plans; the first one offered wins among equals. */
@@ -23,66 +48,72 @@ static void offer(struct next *best, enum action action, utc_t at)
 }
 
 static utc_t after_failure(const struct policy *policy, utc_t ready_at, utc_t failed_at,
-                           int failures)
+                           int failures, utc_t now)
 {
-    return failures == 0 ? ready_at : utc_add(failed_at, policy_retry(policy, failures));
-}
-
-static utc_t later(utc_t known, utc_t perhaps_never)
-{
-    return perhaps_never != UTC_NEVER && perhaps_never > known ? perhaps_never : known;
+    return failures == 0 ? utc_min(ready_at, now)
+                         : after(failed_at, policy_retry(policy, failures), now);
 }
 
 static void offer_reminder(struct next *best, const struct renewal_facts *open,
-                           const struct policy *policy)
+                           const struct policy *policy, utc_t now)
 {
+    utc_t last = open->reminded_at != UTC_NEVER ? open->reminded_at : open->handed_over_at;
+
     if (policy->remind_every > 0)
-        offer(best, ACTION_REMIND,
-              utc_add(later(open->handed_over_at, open->reminded_at), policy->remind_every));
+        offer(best, ACTION_REMIND, after(last, policy->remind_every, now));
 }
 
 static void offer_renewal(struct next *best, const struct certificate_facts *facts,
-                          const struct policy *policy)
+                          const struct policy *policy, utc_t now)
 {
     const struct renewal_facts *open = &facts->open;
 
     if (!open->exists)
         offer(best, ACTION_START,
-              facts->accepted ? policy_renewal_due(facts, policy) : facts->added_at);
+              facts->accepted ? policy_renewal_due(facts, policy) : utc_min(facts->added_at, now));
     else if (open->requested_at == UTC_NEVER)
         offer(best, ACTION_REQUEST,
-              after_failure(policy, open->created_at, open->failed_at, open->failures));
+              after_failure(policy, open->created_at, open->failed_at, open->failures, now));
     else if (open->handed_over_at == UTC_NEVER)
         offer(best, ACTION_HAND_OVER,
-              after_failure(policy, open->requested_at, open->failed_at, open->failures));
+              after_failure(policy, open->requested_at, open->failed_at, open->failures, now));
     else if (open->received_at != UTC_NEVER && open->chain_told_at == UTC_NEVER)
-        offer(best, ACTION_TELL_CHAIN, utc_add(open->received_at, policy->chain_wait));
+        offer(best, ACTION_TELL_CHAIN, after(open->received_at, policy->chain_wait, now));
     else
-        offer_reminder(best, open, policy);
+        offer_reminder(best, open, policy, now);
 }
 
 /*
- * A broken-off attempt goes on at once, be it that only the kept files are left to remove; an undo
- * that failed is tried again soon; a failed attempt waits its back-off.
+ * A broken-off attempt goes on at once; an undo that failed waits its back-off as a failed attempt
+ * does; when only the kept files are left to remove and that fails, there is time. Nothing is
+ * installed before it is valid.
  */
-static utc_t deployment_due(const struct deployment_facts *on, const struct policy *policy)
+static utc_t deployment_due(const struct certificate_facts *facts,
+                            const struct deployment_facts *on, const struct policy *policy,
+                            utc_t now)
 {
+    bool undo_failed = on->undo_begun_at != UTC_NEVER && on->failed_at != UTC_NEVER &&
+                       on->failed_at >= on->undo_begun_at;
+    bool under_way = on->staged_at != UTC_NEVER || on->undo_begun_at != UTC_NEVER;
+
+    if (on->verified_at != UTC_NEVER && on->cleaned_at != UTC_NEVER)
+        return UTC_NEVER;
     if (on->verified_at != UTC_NEVER)
-        return on->cleaned_at == UTC_NEVER ? on->verified_at : UTC_NEVER;
-    if (on->undo_begun_at != UTC_NEVER && on->failed_at != UTC_NEVER &&
-        on->failed_at >= on->undo_begun_at)
-        return utc_add(on->failed_at, policy_retry(policy, 1));
-    if (on->undo_begun_at != UTC_NEVER || on->staged_at != UTC_NEVER)
-        return on->scheduled_at;
-    return after_failure(policy, on->scheduled_at, on->failed_at, on->failures);
+        return on->failed_at != UTC_NEVER && on->failed_at >= on->verified_at
+                   ? after(on->failed_at, policy_retry(policy, INT_MAX), now)
+                   : utc_min(on->verified_at, now);
+    if (under_way && !undo_failed)
+        return utc_min(on->scheduled_at, now);
+    utc_t at = after_failure(policy, on->scheduled_at, on->failed_at, on->failures, now);
+    return facts->not_before > at ? facts->not_before : at;
 }
 
 static void offer_deployments(struct next *best, const struct certificate_facts *facts,
-                              const struct policy *policy)
+                              const struct policy *policy, utc_t now)
 {
     for (size_t i = 0; i < facts->deployment_count; i++) {
         const struct deployment_facts *on = &facts->deployments[i];
-        utc_t at = deployment_due(on, policy);
+        utc_t at = deployment_due(facts, on, policy, now);
 
         if (at < best->at)
             *best = (struct next){.action = ACTION_DEPLOY, .at = at, .target_id = on->target_id};
@@ -113,17 +144,17 @@ static void offer_ladder(struct next *best, const struct certificate_facts *fact
         *best = (struct next){.action = ACTION_TELL_EXPIRY, .at = at, .stage = stage};
 }
 
-static void offer_expired(struct next *best, const struct certificate_facts *facts)
+static void offer_expired(struct next *best, const struct certificate_facts *facts, utc_t now)
 {
     utc_t end = facts->live_not_after;
     utc_t told = facts->expired_told_at;
 
     /* notAfter is inclusive (RFC 5280 4.1.2.5). */
-    if (told == UTC_NEVER)
+    if (told == UTC_NEVER || told <= end)
         offer(best, ACTION_TELL_EXPIRED, utc_add(end, 1));
     else
         offer(best, ACTION_TELL_EXPIRED,
-              utc_add(told, told < utc_add(end, EXPIRED_DAILY_DAYS * DAY) ? DAY : 7 * DAY));
+              after(told, told < utc_add(end, EXPIRED_DAILY_DAYS * DAY) ? DAY : 7 * DAY, now));
 }
 
 struct next policy_next(const struct certificate_facts *facts, const struct policy *policy,
@@ -133,11 +164,11 @@ struct next policy_next(const struct certificate_facts *facts, const struct poli
 
     if (facts->retired_at != UTC_NEVER)
         return best;
-    offer_deployments(&best, facts, policy);
-    offer_renewal(&best, facts, policy);
+    offer_deployments(&best, facts, policy, now);
+    offer_renewal(&best, facts, policy, now);
     if (facts->live_not_after != UTC_NEVER) {
         offer_ladder(&best, facts, policy, now);
-        offer_expired(&best, facts);
+        offer_expired(&best, facts, now);
     }
     return best;
 }

@@ -127,8 +127,7 @@ int deployments_last_verified(struct inventory *inventory, int64_t target_id,
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(inventory,
                             "SELECT renewal_id FROM deployments WHERE target_id = ?"
-                            " AND verified_at IS NOT NULL ORDER BY verified_at DESC, id DESC"
-                            " LIMIT 1",
+                            " AND verified_at IS NOT NULL ORDER BY id DESC LIMIT 1",
                             &statement, err);
 
     if (rc < 0)

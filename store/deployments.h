@@ -35,7 +35,8 @@ int deployments_find(struct inventory *inventory, int64_t renewal_id, int64_t ta
 /* Writes every column but id, renewal_id, target_id and scheduled_at. */
 int deployments_update(struct inventory *inventory, const struct deployment_row *row,
                        struct error *err);
-/* The renewal last verified on a target: *ret_renewal_id; E_NOT_FOUND. */
+/* The renewal scheduled last of those verified on a target (not by time: a clock may be set back);
+ * E_NOT_FOUND. */
 int deployments_last_verified(struct inventory *inventory, int64_t target_id,
                               int64_t *ret_renewal_id, struct error *err);
 /* Another renewal's deployment on a target that was broken off between swap and proof: the live

@@ -184,12 +184,13 @@ int renewals_accepted(struct inventory *inventory, int64_t certificate_id, struc
                       struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
-    int rc = statement_open(inventory,
-                            "SELECT " COLUMNS " FROM renewals WHERE certificate_id = ?"
-                            " AND accepted_at IS NOT NULL"
-                            " ORDER BY coalesce(not_after, 9223372036854775807) DESC,"
-                            " accepted_at DESC, id DESC LIMIT 1",
-                            &statement, err);
+    int rc =
+        statement_open(inventory,
+                       "SELECT " COLUMNS " FROM renewals WHERE certificate_id = ?"
+                       " AND accepted_at IS NOT NULL"
+                       " ORDER BY accepted_at DESC, coalesce(not_after, 9223372036854775807) DESC,"
+                       " id DESC LIMIT 1",
+                       &statement, err);
 
     if (rc < 0)
         return rc;
@@ -264,7 +265,8 @@ static int ids_waiting_chain(struct inventory *inventory, struct ids *ret, struc
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(inventory,
                             "SELECT id FROM renewals WHERE received_at IS NOT NULL"
-                            " AND accepted_at IS NULL AND withdrawn_at IS NULL ORDER BY id",
+                            " AND accepted_at IS NULL AND superseded_at IS NULL"
+                            " AND withdrawn_at IS NULL ORDER BY id",
                             &statement, err);
 
     return rc < 0 ? rc : statement_ids(&statement, ret, err);

@@ -50,7 +50,8 @@ int renewals_update(struct inventory *inventory, const struct renewal_row *row, 
 /* The newest renewal that is not accepted, superseded or withdrawn; E_NOT_FOUND. */
 int renewals_open(struct inventory *inventory, int64_t certificate_id, struct renewal_row *ret,
                   struct error *err);
-/* The accepted renewal that ends last (newest accepted among equals); E_NOT_FOUND. */
+/* The renewal accepted last (of those accepted in one second, the one that ends last); E_NOT_FOUND.
+ */
 int renewals_accepted(struct inventory *inventory, int64_t certificate_id, struct renewal_row *ret,
                       struct error *err);
 
@@ -61,8 +62,8 @@ int renewals_by_spki(struct inventory *inventory, const uint8_t spki_sha256[SHA2
 /* Newest first. */
 int renewals_by_certificate(struct inventory *inventory, int64_t certificate_id, renewal_fn fn,
                             void *self, struct error *err);
-/* Renewals with a received, not accepted leaf that nobody called off: they wait for their chain.
- * Oldest first. */
+/* Renewals with a received, not accepted leaf that no newer request has taken the place of: they
+ * wait for their chain. */
 int renewals_waiting_chain(struct inventory *inventory, renewal_fn fn, void *self,
                            struct error *err);
 

@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -42,13 +41,6 @@ static void spots_free(struct spot *spots, size_t count)
     free(spots);
 }
 
-static bool is_name(const char *host)
-{
-    uint8_t address[16];
-
-    return inet_pton(AF_INET, host, address) != 1 && inet_pton(AF_INET6, host, address) != 1;
-}
-
 static bool is_loopback(const struct probe_address *address)
 {
     struct sockaddr_storage to = {0};
@@ -83,13 +75,13 @@ static bool refuses(const struct probe_address *address)
 /*
  * A listener that was forgotten on one address family is a fault people hit, so every address of a
  * host must serve. But "localhost" is two addresses on any machine, whatever a service listens on:
- * there one of them may be closed when another one passes.
+ * there one of them may be closed when another one passes (has_passed).
  */
 static bool may_be_closed(const struct spot *spot, size_t index)
 {
     const struct probe_address *address = &spot->addresses.items[index];
 
-    return is_name(spot->endpoint->host) && is_loopback(address) && refuses(address);
+    return is_loopback(address) && refuses(address);
 }
 
 static int64_t between(int64_t least, int64_t value, int64_t most)

@@ -90,6 +90,11 @@ void drop_close(struct drop *drop)
     free(drop);
 }
 
+void drop_set_settle(struct drop *drop, seconds_t settle)
+{
+    drop->settle.time = settle;
+}
+
 /* Makes sure that the folder in hand is the one at the path: it may have been removed, replaced, or
  * have come back. */
 static int refresh_folder(struct drop *drop, struct error *err)

@@ -18,6 +18,8 @@ struct drop;
 /* Opens (makes, with accepted/ and rejected/ below it) the folder. settle in seconds. */
 int drop_open(const char *path, seconds_t settle, struct drop **ret, struct error *err);
 void drop_close(struct drop *drop);
+/* Another settle time, between two scans. */
+void drop_set_settle(struct drop *drop, seconds_t settle);
 
 struct drop_file {
     const char *name;

@@ -21,7 +21,6 @@ int chain_for(struct life *life, const struct policy *policy, const struct cert 
 struct accept_walk {
     struct life *life;
     int64_t renewal_id;
-    utc_t at; /* deployments are scheduled for */
     utc_t now;
     size_t targets;
 };
@@ -31,7 +30,7 @@ static int schedule(void *self, const struct target_row *target, struct error *e
     struct accept_walk *walk = self;
 
     walk->targets++;
-    return deployments_add(walk->life->inventory, walk->renewal_id, target->id, walk->at, err);
+    return deployments_add(walk->life->inventory, walk->renewal_id, target->id, walk->now, err);
 }
 
 /* Requests that were made before and are answered by this certificate; their keys are kept. */
@@ -66,9 +65,9 @@ static int tell_accepted(struct life *life, const struct certificate_row *certif
     if (walk->targets == 0)
         fields_set(&fields, "next",
                    "Nothing is left to do: this certificate has no target to be installed on.");
-    else if (walk->at > walk->now)
+    else if (leaf->not_before > walk->now)
         fields_printf(&fields, "next", "It begins to be valid on %s and is installed then.",
-                      utc_format_plain(walk->at, at));
+                      utc_format_plain(leaf->not_before, at));
     else
         fields_set(&fields, "next", "It is being installed now.");
     return notice_queue(life, certificate, policy, renewal->id, NOTICE_ACCEPTED, "accepted",
@@ -90,18 +89,9 @@ static int drop_requests(struct life *life, int64_t certificate_id, utc_t now, s
     return 0;
 }
 
-static bool lasts(const struct life *life, const struct certificate_row *certificate,
-                  const struct renewal_row *renewal, utc_t now)
-{
-    const struct certificate_facts facts = {.not_before = renewal->not_before,
-                                            .not_after = renewal->not_after};
-
-    return policy_renewal_due(&facts, life_policy(life, certificate)) > now;
-}
-
 static int accept_facts(struct life *life, struct renewal_row *renewal, const struct chain *chain,
-                        const struct certificate_row *certificate, struct accept_walk *walk,
-                        struct error *err)
+                        const struct certificate_row *certificate, const struct policy *policy,
+                        struct accept_walk *walk, struct error *err)
 {
     renewal->accepted_at = walk->now;
     int rc = renewals_update(life->inventory, renewal, err);
@@ -109,7 +99,7 @@ static int accept_facts(struct life *life, struct renewal_row *renewal, const st
     if (rc == 0)
         rc = renewals_set_chain(life->inventory, renewal->id, &chain->certs, err);
     /* One that is itself due again soon leaves the open request open. */
-    if (rc == 0 && lasts(life, certificate, renewal, walk->now))
+    if (rc == 0 && policy_due(policy, renewal->not_before, renewal->not_after) > walk->now)
         rc = renewals_by_certificate(life->inventory, certificate->id, supersede, walk, err);
     if (rc == 0)
         rc = targets_each(life->inventory, certificate->id, schedule, walk, err);
@@ -122,14 +112,16 @@ int renewal_accept(struct life *life, struct renewal_row *renewal, const struct 
     AUTO_CERTIFICATE struct certificate_row certificate = {0};
     char text[UTC_TEXT_MAX];
     utc_t now = life->world->now(life->world->self);
-    struct accept_walk walk = {life, renewal->id, leaf->not_before > now ? leaf->not_before : now,
-                               now, 0};
+    struct accept_walk walk = {life, renewal->id, now, 0};
     int rc = certificates_get(life->inventory, renewal->certificate_id, &certificate, err);
 
     if (rc < 0)
         return rc;
     const struct policy *policy = life_policy(life, &certificate);
-    rc = accept_facts(life, renewal, chain, &certificate, &walk, err);
+    rc = accept_facts(life, renewal, chain, &certificate, policy, &walk, err);
+    /* Without a target it is in service as soon as it is here. */
+    if (rc == 0 && walk.targets == 0)
+        rc = notice_in_service(life, certificate.id, err);
     if (rc == 0)
         rc = drop_requests(life, certificate.id, now, err);
     if (rc == 0)

@@ -7,22 +7,6 @@
 #include "base/log.h"
 #include "policies/gates.h"
 
-/* Renewals that wait for their chain: ids first, since accepting one changes the list. */
-struct waiting {
-    int64_t ids[64];
-    size_t count;
-};
-
-static int collect(void *self, const struct renewal_row *row, struct error *err)
-{
-    struct waiting *waiting = self;
-
-    (void)err;
-    if (waiting->count < COUNT_OF(waiting->ids))
-        waiting->ids[waiting->count++] = row->id;
-    return 0;
-}
-
 /* A leaf that waited, and everything it is judged with again. */
 struct waiting_leaf {
     struct life *life;
@@ -150,12 +134,23 @@ static int complete_one(struct life *life, int64_t renewal_id, const char *file,
     return rc < 0 ? rc : complete(&on, &chain, file, receipt, err);
 }
 
+/* What completes them, while they are walked over. */
+struct completion {
+    struct life *life;
+    const char *file;
+    struct buf *receipt;
+};
+
+static int complete_row(void *self, const struct renewal_row *row, struct error *err)
+{
+    struct completion *by = self;
+
+    return complete_one(by->life, row->id, by->file, by->receipt, err);
+}
+
 int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err)
 {
-    struct waiting waiting = {0};
-    int rc = renewals_waiting_chain(life->inventory, collect, &waiting, err);
+    struct completion by = {life, file, receipt};
 
-    for (size_t i = 0; rc == 0 && i < waiting.count; i++)
-        rc = complete_one(life, waiting.ids[i], file, receipt, err);
-    return rc;
+    return renewals_waiting_chain(life->inventory, complete_row, &by, err);
 }

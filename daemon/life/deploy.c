@@ -108,16 +108,19 @@ static int stage(struct deployment *on, struct error *why, struct error *err)
 
     if (rc == 0)
         rc = world->check(world->self, &on->order, &bundle, why);
-    /* A configuration that is broken already is left alone: a reload would make it visible. */
     if (rc == 0 && fresh)
-        rc = world->test(world->self, &on->order, why);
-    if (rc == 0 && fresh && on->row.staged_at == UTC_NEVER)
         rc = world->clean(world->self, &on->order, why);
     if (rc == 0)
         rc = world->stage(world->self, &on->order, &bundle, previous, why);
     if (rc < 0 || !fresh)
         return rc;
     memcpy(on->row.previous_sha256, previous, SHA256_LEN);
+    /* A configuration that is broken already is left alone: a reload would make it visible. Where
+     * nothing is installed yet it may well name files that are not there. */
+    if (deployment_had_previous(on))
+        rc = world->test(world->self, &on->order, why);
+    if (rc < 0)
+        return rc;
     on->row.staged_at = deployment_now(on);
     on->row.swap_begun_at = on->row.staged_at;
     return deployment_record(on, "staged", "new files are ready beside the live ones", err);
@@ -180,16 +183,7 @@ static int finish(struct deployment *on, const char *report, const struct cert *
     int rc = cert_parse(blob_span(&on->renewal.leaf), &leaf, err);
 
     if (rc == 0)
-        rc = notices_drop(life->inventory, certificate->id, notice_kind_text(NOTICE_EXPIRES),
-                          deployment_now(on), err);
-    if (rc == 0)
-        rc = notices_drop(life->inventory, certificate->id, notice_kind_text(NOTICE_EXPIRED),
-                          deployment_now(on), err);
-    if (rc == 0)
-        rc = notices_drop(life->inventory, certificate->id, notice_kind_text(NOTICE_ROLLED_BACK),
-                          deployment_now(on), err);
-    if (rc == 0)
-        rc = certificates_set_told(life->inventory, certificate->id, 0, UTC_NEVER, err);
+        rc = notice_in_service(life, certificate->id, err);
     if (rc < 0)
         return rc;
     rc = notice_begin(life, certificate, on->hand->policy, &fields, err);
@@ -199,10 +193,9 @@ static int finish(struct deployment *on, const char *report, const struct cert *
     if (old->serial[0] != '\0')
         notice_old_leaf(&fields, old);
     fields_set(&fields, "report", report);
-    const struct certificate_facts facts = {.not_before = leaf.not_before,
-                                            .not_after = leaf.not_after};
+    utc_format_plain(policy_due(on->hand->policy, leaf.not_before, leaf.not_after), due);
     fields_printf(&fields, "next", "The next renewal begins on %s; you get its CSR by mail then.",
-                  utc_format_plain(policy_renewal_due(&facts, on->hand->policy), due));
+                  due);
     return notice_queue(life, certificate, on->hand->policy, on->renewal.id, NOTICE_DEPLOYED,
                         "deployed", &fields, err);
 }
@@ -242,15 +235,18 @@ static int record_verified(struct deployment *on, const char *report, struct err
     return life_end_planned(life, on->hand->row.id, rc, err);
 }
 
-/* The end of the road: nothing of the old pair stays beside the new one. */
+/* The end of the road: nothing of the old pair stays beside the new one. What cannot be removed now
+ * is tried again. */
 static int tidy(struct deployment *on, struct error *err)
 {
-    int rc = on->life->world->clean(on->life->world->self, &on->order, err);
+    struct error why = {0};
 
-    if (rc < 0)
-        return rc;
+    if (on->life->world->clean(on->life->world->self, &on->order, &why) < 0) {
+        on->row.failed_at = deployment_now(on);
+        return deployment_record(on, "not-cleaned", why.text, err);
+    }
     on->row.cleaned_at = deployment_now(on);
-    rc = life_begin(on->life, err);
+    int rc = life_begin(on->life, err);
     if (rc == 0)
         rc = deployments_update(on->life->inventory, &on->row, err);
     return life_end_planned(on->life, on->hand->row.id, rc, err);
@@ -284,15 +280,20 @@ int verb_deploy(struct life *life, struct hand *hand, const struct next *next, s
     if (rc < 0)
         return rc;
     LOG_CONTEXT("renewal=%" PRId64 " target=%" PRId64, on.renewal.id, on.target.id);
+    /* Accepted since the plan was read, and not valid yet. */
+    if (on.renewal.not_before > hand->now) {
+        rc = life_begin(life, err);
+        return life_end_planned(life, hand->row.id, rc, err);
+    }
     struct error why = {0};
     rc = order_make(life, &on.target, &hand->row, hand->policy, &on.order, &on.endpoints, &why);
     if (rc < 0)
         return on.row.swap_begun_at == UTC_NEVER ? deployment_fail(&on, &why, err)
-                                                 : error_set(err, rc, "%s", why.text);
+                                                 : deployment_stuck(&on, &why, err);
     if (on.row.verified_at != UTC_NEVER)
         return tidy(&on, err);
-    rc = deployment_settle(&on, err);
+    rc = deployment_settle(&on, &why, err);
     if (rc < 0)
-        return rc;
+        return why.code != 0 ? deployment_stuck(&on, &why, err) : rc;
     return on.row.undo_begun_at != UTC_NEVER ? deployment_undo(&on, err) : forward(&on, err);
 }

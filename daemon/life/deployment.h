@@ -25,10 +25,17 @@ int deployment_fail(struct deployment *on, const struct error *why, struct error
 /* Goes on with an undo that was begun. */
 int deployment_undo(struct deployment *on, struct error *err);
 /*
+ * The way back itself failed, or cannot be gone: live files may be of either side, or mixed. Told
+ * at once and daily, and tried again by back-off.
+ */
+int deployment_stuck(struct deployment *on, const struct error *why, struct error *err);
+/*
  * A deployment of an older renewal that a crash broke off, and that a newer certificate has
  * overtaken: the files from before it come back first, so that "previous" never means a
- * half-swapped pair.
+ * half-swapped pair. `why` is set when they could not be put back, err by the inventory.
  */
-int deployment_settle(struct deployment *on, struct error *err);
+int deployment_settle(struct deployment *on, struct error *why, struct error *err);
+/* True when a leaf was installed before this deployment. */
+bool deployment_had_previous(const struct deployment *on);
 
 #endif

@@ -113,18 +113,27 @@ int verb_tell_chain(struct life *life, struct hand *hand, const struct next *nex
     AUTO_RENEWAL struct renewal_row renewal = {0};
     AUTO_CERT struct cert leaf = {0};
     AUTO_CHAIN struct chain chain = {0};
+    AUTO_BUF struct buf unused;
     struct error why = {0};
     int rc = renewals_get(life->inventory, hand->facts.open.id, &renewal, err);
+
+    buf_init(&unused, BUF_MAX_RECEIPT);
 
     if (rc == 0)
         rc = cert_parse(blob_span(&renewal.leaf), &leaf, err);
     if (rc < 0)
         return rc;
-    /* Asked once more only for the sentence that says which certificate is missing. */
-    chain_for(life, hand->policy, &leaf, blob_span(&renewal.leaf), hand->now, &chain, &why);
+    /* Asked once more, for the sentence that says which certificate is missing; an intermediate
+     * that has begun to be valid since may have made it complete. */
+    bool complete = chain_for(life, hand->policy, &leaf, blob_span(&renewal.leaf), hand->now,
+                              &chain, &why) == 0;
     rc = life_begin_renewal(life, renewal.id, &renewal, err);
     /* It may have been completed meanwhile. */
     bool waits = rc == 0 && renewal.accepted_at == UTC_NEVER;
+    if (waits && complete) {
+        rc = chains_complete(life, "what was here already", &unused, err);
+        return life_end_planned(life, hand->row.id, rc, err);
+    }
     renewal.chain_told_at = hand->now;
     if (waits)
         rc = renewals_update(life->inventory, &renewal, err);

@@ -59,6 +59,9 @@ int notice_queue(struct life *life, const struct certificate_row *certificate,
  */
 int notice_queue_unusable(struct life *life, const char *file, const char *hash,
                           const char *receipt, struct error *err);
+/* A newer certificate is in service everywhere: what was told about the end of the old one no
+ * longer counts. */
+int notice_in_service(struct life *life, int64_t certificate_id, struct error *err);
 /* What the last accepted and installed leaf says; E_NOT_FOUND when there is none. */
 int life_live_leaf(struct life *life, const struct certificate_row *certificate, struct cert *ret,
                    struct error *err);

@@ -197,13 +197,23 @@ static int judge(const struct judgement *on, struct leaf_outcome *ret, struct er
         return wait_for_chain(on, &why, ret, err);
     if (rc == E_REFUSED)
         return refuse(on, why.text, ret, err);
-    if (rc < 0)
+    /* What may pass by itself leaves the file where it is, to be taken again. */
+    if (rc < 0 && code_retry(rc) == RETRY_TRANSIENT)
         return error_set(err, rc, "%s", why.text);
+    if (rc < 0)
+        return refuse(on, why.text, ret, err);
+    if (on->renewal->accepted_at != UTC_NEVER && on->renewal->key.sealed.len == 0)
+        return refuse(
+            on,
+            "its key was never readable here, so it cannot be installed: run \"unlapse renew\" and "
+            "order with the new CSR",
+            ret, err);
     ret->result = LEAF_ACCEPTED;
-    buf_printf(&ret->text,
-               "   Accepted for the certificate %s. It is installed and proven next; nothing is "
-               "left for you to do.\n",
-               on->certificate->name);
+    buf_printf(
+        &ret->text,
+        "   Accepted for the certificate %s. It goes on from here by itself; nothing is left "
+        "for you to do.\n",
+        on->certificate->name);
     if (warnings.len > 0)
         buf_printf(&ret->text, "   Warning: %s.\n", buf_text(&warnings));
     rc = keep_leaf(on, ret, err);

@@ -177,6 +177,27 @@ static int guard_against_loop(struct life *life, int64_t certificate_id, const s
     return life_end(life, rc, err);
 }
 
+/*
+ * A verb that failed has changed nothing, so it would be the most urgent one again and nobody else
+ * would get a turn: its certificate waits a little. Whatever the code was, "not found" to the
+ * caller means that nothing is due.
+ */
+static int put_off(struct life *life, const struct hand *hand, const struct next *failed, int code,
+                   struct error *err)
+{
+    struct error second = {0};
+    struct next next = *failed;
+
+    log_error("verb-failed", "%s: %s; again in %d s", action_text(failed->action), err->text,
+              STUCK_SECONDS);
+    next.at = utc_add(hand->now, STUCK_SECONDS);
+    int rc = life_begin(life, &second);
+    if (rc == 0)
+        rc = write_plan(life, hand, next, &second);
+    rc = life_end(life, rc, &second);
+    return rc == 0 ? 0 : error_set(err, code == E_NOT_FOUND ? E_IO : code, "%s", second.text);
+}
+
 int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err)
 {
     AUTO_HAND struct hand hand = {0};
@@ -196,5 +217,5 @@ int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err)
         return life_end_planned(life, id, rc, err);
     }
     rc = verbs[next.action](life, &hand, &next, err);
-    return rc < 0 ? rc : guard_against_loop(life, id, &next, err);
+    return rc < 0 ? put_off(life, &hand, &next, rc, err) : guard_against_loop(life, id, &next, err);
 }

@@ -217,6 +217,21 @@ int notice_queue_unusable(struct life *life, const char *file, const char *hash,
     return rc;
 }
 
+int notice_in_service(struct life *life, int64_t certificate_id, struct error *err)
+{
+    static const enum notice_kind kinds[] = {NOTICE_EXPIRES, NOTICE_EXPIRED, NOTICE_ROLLED_BACK,
+                                             NOTICE_FAILED};
+    utc_t now = life->world->now(life->world->self);
+
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        int rc =
+            notices_drop(life->inventory, certificate_id, notice_kind_text(kinds[i]), now, err);
+        if (rc < 0)
+            return rc;
+    }
+    return certificates_set_told(life->inventory, certificate_id, 0, UTC_NEVER, err);
+}
+
 /* Walks the targets for the installed renewal that ends first, which is what people would notice.
  */
 struct live_walk {

@@ -23,9 +23,14 @@ int renewal_create(struct life *life, const struct certificate_row *certificate,
 int verb_start(struct life *life, struct hand *hand, const struct next *next, struct error *err)
 {
     (void)next;
+    AUTO_RENEWAL struct renewal_row open = {0};
     char reason[128], left[SECONDS_TEXT_MAX];
     int64_t id = 0;
     int rc = life_begin(life, err);
+
+    /* Somebody asked for one since the plan was read. */
+    if (rc == 0 && renewals_open(life->inventory, hand->row.id, &open, err) == 0)
+        return life_end_planned(life, hand->row.id, 0, err);
 
     if (hand->facts.accepted)
         snprintf(reason, sizeof reason, "the certificate ends in %s",
@@ -126,6 +131,12 @@ int verb_request(struct life *life, struct hand *hand, const struct next *next, 
     return life_end_planned(life, hand->row.id, rc, err);
 }
 
+static bool is_open(const struct renewal_row *renewal)
+{
+    return renewal->accepted_at == UTC_NEVER && renewal->superseded_at == UTC_NEVER &&
+           renewal->withdrawn_at == UTC_NEVER;
+}
+
 /* The notice that asks a person to send the CSR to the authority: at first, and again as a
  * reminder. */
 static int queue_csr_notice(struct life *life, struct hand *hand, const struct renewal_row *renewal,
@@ -162,8 +173,8 @@ int verb_hand_over(struct life *life, struct hand *hand, const struct next *next
     renewal.failures = 0;
     if (rc == 0)
         rc = renewals_update(life->inventory, &renewal, err);
-    /* Overtaken by a newer request in this very moment: nobody is asked to order it. */
-    if (rc == 0 && renewal.superseded_at == UTC_NEVER)
+    /* Overtaken in this very moment: nobody is asked to order it. */
+    if (rc == 0 && is_open(&renewal))
         rc = queue_csr_notice(life, hand, &renewal, NOTICE_CSR_READY, "csr-ready", err);
     if (rc == 0)
         rc = life_event(
@@ -180,6 +191,8 @@ int verb_remind(struct life *life, struct hand *hand, const struct next *next, s
     char stage[48];
     int rc = life_begin_renewal(life, hand->facts.open.id, &renewal, err);
 
+    if (rc == 0 && !is_open(&renewal))
+        return life_end_planned(life, hand->row.id, 0, err);
     renewal.reminded_at = hand->now;
     snprintf(stage, sizeof stage, "reminder-%" PRId64, hand->now);
     if (rc == 0)

@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 
+enum { DAY = 86400 };
+
 /* After a failed attempt the kept files only take up room: what cannot be removed now, the next
  * attempt removes. */
 static void clean_after_failure(struct deployment *on)
@@ -17,7 +19,9 @@ static void clean_after_failure(struct deployment *on)
         log_warn("not-cleaned", "%s", why.text);
 }
 
-static int queue_failure(struct deployment *on, struct error *err)
+/* People hear of the first roll-back and of each daily one; of files that are not back, every day.
+ */
+static int queue_failure(struct deployment *on, enum notice_kind kind, struct error *err)
 {
     struct life *life = on->life;
     AUTO_FIELDS struct fields fields = {0};
@@ -25,7 +29,7 @@ static int queue_failure(struct deployment *on, struct error *err)
     char stage_key[64], at[UTC_TEXT_MAX];
     seconds_t wait = policy_retry(on->hand->policy, on->row.failures);
 
-    if (on->row.failures > 1 && wait < 86400)
+    if (kind == NOTICE_ROLLED_BACK && on->row.failures > 1 && wait < DAY)
         return 0;
     int rc = notice_begin(life, &on->hand->row, on->hand->policy, &fields, err);
     if (rc < 0)
@@ -38,10 +42,11 @@ static int queue_failure(struct deployment *on, struct error *err)
     fields_set(&fields, "retry_at", utc_format_plain(utc_add(on->row.failed_at, wait), at));
     if (on->row.report)
         fields_set(&fields, "report", on->row.report);
-    snprintf(stage_key, sizeof stage_key, "rolled-back-%" PRId64 "-%d", on->target.id,
-             on->row.failures);
-    return notice_queue(life, &on->hand->row, on->hand->policy, on->renewal.id, NOTICE_ROLLED_BACK,
-                        stage_key, &fields, err);
+    snprintf(stage_key, sizeof stage_key, "%s-%" PRId64 "-%" PRId64, notice_kind_text(kind),
+             on->target.id,
+             kind == NOTICE_ROLLED_BACK ? on->row.failures : on->row.failed_at / DAY);
+    return notice_queue(life, &on->hand->row, on->hand->policy, on->renewal.id, kind, stage_key,
+                        &fields, err);
 }
 
 /* The attempt is over and the live files are the previous ones. */
@@ -57,7 +62,7 @@ static int record_failure(struct deployment *on, const char *kind, struct error 
     if (rc == 0)
         rc = deployments_update(life->inventory, &on->row, err);
     if (rc == 0)
-        rc = queue_failure(on, err);
+        rc = queue_failure(on, NOTICE_ROLLED_BACK, err);
     if (rc == 0)
         rc = life_event(life, on->hand->row.id, on->renewal.id, kind, "%s: %s", on->target.service,
                         on->row.reason);
@@ -70,7 +75,7 @@ static void set_reason(struct deployment *on, const char *text)
     on->row.reason = mem_strdup(text);
 }
 
-static bool had_previous(const struct deployment *on)
+bool deployment_had_previous(const struct deployment *on)
 {
     static const uint8_t none[SHA256_LEN];
 
@@ -90,15 +95,37 @@ static void prove_undone(struct deployment *on)
     buf_init(&report, BUF_MAX_RECEIPT);
     memcpy(expected.leaf_sha256, on->row.previous_sha256, SHA256_LEN);
     rc = world->reload(world->self, &on->order, &why);
-    if (rc == 0 && had_previous(on))
+    if (rc == 0 && deployment_had_previous(on))
         rc = world->verify(world->self, &on->order, &expected, &report, &why);
     AUTO_FREE char *text =
         rc == 0 ? mem_printf("%s. The previous files are back%s", on->row.reason,
-                             had_previous(on) ? " and served" : "")
+                             deployment_had_previous(on) ? " and served" : "")
                 : mem_printf(
                       "%s. The previous files are back, but that they are served is not proven: %s",
                       on->row.reason, why.text);
     set_reason(on, text);
+}
+
+int deployment_stuck(struct deployment *on, const struct error *why, struct error *err)
+{
+    struct life *life = on->life;
+    AUTO_FREE char *text = mem_printf("the previous files could not be put back: %s", why->text);
+
+    log_error("not-restored", "%s: %s", on->target.service, why->text);
+    set_reason(on, text);
+    on->row.failed_at = deployment_now(on);
+    on->row.failures++;
+    if (on->row.swap_begun_at != UTC_NEVER && on->row.undo_begun_at == UTC_NEVER)
+        on->row.undo_begun_at = on->row.failed_at;
+    int rc = life_begin(life, err);
+    if (rc == 0)
+        rc = deployments_update(life->inventory, &on->row, err);
+    if (rc == 0)
+        rc = queue_failure(on, NOTICE_FAILED, err);
+    if (rc == 0)
+        rc = life_event(life, on->hand->row.id, on->renewal.id, "not-restored", "%s: %s",
+                        on->target.service, text);
+    return life_end_planned(life, on->hand->row.id, rc, err);
 }
 
 int deployment_undo(struct deployment *on, struct error *err)
@@ -106,11 +133,8 @@ int deployment_undo(struct deployment *on, struct error *err)
     struct error why = {0};
     int rc = on->life->world->restore(on->life->world->self, &on->order, &why);
 
-    if (rc < 0) {
-        on->row.failed_at = deployment_now(on);
-        log_error("not-restored", "%s: %s", on->target.service, why.text);
-        return deployment_record(on, "not-restored", why.text, err);
-    }
+    if (rc < 0)
+        return deployment_stuck(on, &why, err);
     prove_undone(on);
     rc = record_failure(on, "rolled-back", err);
     if (rc == 0)
@@ -135,19 +159,18 @@ int deployment_fail(struct deployment *on, const struct error *why, struct error
     return rc < 0 ? rc : deployment_undo(on, err);
 }
 
-int deployment_settle(struct deployment *on, struct error *err)
+int deployment_settle(struct deployment *on, struct error *why, struct error *err)
 {
     struct life *life = on->life;
     AUTO_DEPLOYMENT struct deployment_row old = {0};
-    struct error why = {0};
     int rc = deployments_broken_off(life->inventory, on->target.id, on->renewal.id, &old, err);
 
     if (rc == E_NOT_FOUND)
         return 0;
     if (rc == 0)
-        rc = life->world->restore(life->world->self, &on->order, &why);
+        rc = life->world->restore(life->world->self, &on->order, why);
     if (rc < 0)
-        return why.code ? error_set(err, rc, "%s", why.text) : rc;
+        return rc;
     old.failed_at = deployment_now(on);
     old.failures++;
     free(old.reason);

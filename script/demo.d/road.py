@@ -51,8 +51,10 @@ class Story:
                 if name.endswith(".txt") and name not in self.receipts_told:
                     self.receipts_told.add(name)
                     with open(os.path.join(folder, name), encoding="utf-8") as text:
-                        said = " ".join(text.read().split())
-                    self.say("receipt", f"{kind}/{name}: {textwrap.shorten(said, 300)}")
+                        said = text.read()
+                    # Its middle: what each object in the file was, and what became of it.
+                    said = " ".join(said.split("\n\n", 1)[-1].split())
+                    self.say("receipt", f"{kind}/{name}: {textwrap.shorten(said, 400)}")
         for event in self.lab.history()[self.events_told:]:
             self.events_told += 1
             self.say("unlapsed", f"{event['kind']}: {event['text']}")
@@ -205,6 +207,10 @@ def main():
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read the story has left: the exit status still says that it was not finished.
+        sys.stdout = open(os.devnull, "w", encoding="ascii")  # pylint: disable=consider-using-with
+        return 1
     finally:
         if not kept:
             # What ends here must not be ended half by an impatient second Ctrl-C.

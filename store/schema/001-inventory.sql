@@ -74,10 +74,11 @@ CREATE INDEX renewals_open ON renewals (certificate_id)
     WHERE accepted_at IS NULL AND superseded_at IS NULL AND withdrawn_at IS NULL;
 -- A leaf without an end has not_after NULL and must sort last, not first.
 CREATE INDEX renewals_accepted
-    ON renewals (certificate_id, coalesce(not_after, 9223372036854775807), accepted_at)
+    ON renewals (certificate_id, accepted_at, coalesce(not_after, 9223372036854775807))
     WHERE accepted_at IS NOT NULL;
 CREATE INDEX renewals_waiting_chain ON renewals (id)
-    WHERE received_at IS NOT NULL AND accepted_at IS NULL AND withdrawn_at IS NULL;
+    WHERE received_at IS NOT NULL AND accepted_at IS NULL AND superseded_at IS NULL
+    AND withdrawn_at IS NULL;
 
 CREATE TABLE renewal_names (
     renewal_id INTEGER NOT NULL REFERENCES renewals (id),
@@ -159,7 +160,7 @@ CREATE TABLE deployments (
     UNIQUE (renewal_id, target_id)
 ) STRICT;
 
-CREATE INDEX deployments_verified ON deployments (target_id, verified_at)
+CREATE INDEX deployments_verified ON deployments (target_id)
     WHERE verified_at IS NOT NULL;
 
 CREATE INDEX deployments_broken_off ON deployments (target_id)

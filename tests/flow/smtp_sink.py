@@ -5,7 +5,8 @@
 
 Mails become FOLDER/0001.eml, 0002.eml, ... in the order they were taken; the envelope stands in front of each as
 X-Envelope-From and X-Envelope-To. The file FOLDER/answer, when it is there, makes the server misbehave: its first
-word is "rcpt" or "data", the rest is the answer given there, as in "rcpt 550 5.1.1 no such user".
+word is "rcpt" or "data", the rest is the answer given there, as in "rcpt 550 5.1.1 no such user"; "rcpt:bob@x.test"
+gives it to that recipient alone.
 Runs under Debian's own python3, which is where python3-aiosmtpd is.
 """
 import os
@@ -23,16 +24,16 @@ class Sink:
         self.folder = folder
         self.count = len([name for name in os.listdir(folder) if name.endswith(".eml")])
 
-    def _answer(self, where):
+    def _answer(self, *where):
         try:
             with open(os.path.join(self.folder, "answer"), encoding="ascii") as text:
                 word, _, answer = text.read().strip().partition(" ")
         except FileNotFoundError:
             return None
-        return answer if word == where else None
+        return answer if word in where else None
 
     async def handle_RCPT(self, server, session, envelope, address, options):  # pylint: disable=invalid-name
-        refusal = self._answer("rcpt")
+        refusal = self._answer("rcpt", "rcpt:" + address)
         if refusal:
             return refusal
         envelope.rcpt_tos.append(address)

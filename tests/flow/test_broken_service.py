@@ -37,8 +37,9 @@ def deployment(lab, index=0, name="www"):
 
 def check_explained(lab, *words):
     """explain says what is so, why, what happens next, when and by whom, and who was told."""
+    lab.wait_for(lambda: "rolled-back, sent" in lab.explain(), 10, "explain to name the mail that was sent")
     explained = lab.explain()
-    for word in ("rolled back", "install on a target", "by the daemon", "Last errors", "rolled-back, sent", *words):
+    for word in ("rolled back", "install on a target", "by the daemon", "Last errors", *words):
         assert word in explained, f"wanted {word!r} in:\n{explained}"
 
 

@@ -7,7 +7,7 @@
 enum { NOW = 1000000, MINUTE = 60, HOUR = 3600, DAY = 86400 };
 
 /* A certificate of 100 days with a lead of 33, in service everywhere, nothing due. */
-static const struct policy policy = {
+static struct policy policy = {
     .lead = {.absolute = 33 * (seconds_t)DAY, .fraction = 0.33, .most_fraction = 0.5},
     .retry = {MINUTE, 10 * MINUTE},
     .retry_count = 2,
@@ -37,6 +37,7 @@ static struct certificate_facts healthy(void)
                          .swapped_at = NOW - 9 * DAY,
                          .reloaded_at = NOW - 9 * DAY,
                          .verified_at = NOW - 9 * DAY,
+                         .cleaned_at = NOW - 9 * DAY,
                          .undo_begun_at = UTC_NEVER,
                          .failed_at = UTC_NEVER}},
     };
@@ -65,6 +66,7 @@ static struct deployment_facts scheduled(void)
                                      .swapped_at = UTC_NEVER,
                                      .reloaded_at = UTC_NEVER,
                                      .verified_at = UTC_NEVER,
+                                     .cleaned_at = UTC_NEVER,
                                      .undo_begun_at = UTC_NEVER,
                                      .failed_at = UTC_NEVER};
 }
@@ -158,11 +160,11 @@ START_TEST(deploying_ladder)
     /* A new attempt that was broken off goes on at once, whatever failed before. */
     facts.deployments[1].staged_at = NOW - 2;
     expect(&facts, STATE_ROLLED_BACK, ACTION_DEPLOY, NOW - MINUTE);
-    /* An undo that was broken off likewise; one that failed waits the first back-off. */
+    /* An undo that was broken off likewise; one that failed waits its back-off. */
     facts.deployments[1].undo_begun_at = NOW - 1;
     expect(&facts, STATE_ROLLED_BACK, ACTION_DEPLOY, NOW - MINUTE);
     facts.deployments[1].failed_at = NOW;
-    expect(&facts, STATE_ROLLED_BACK, ACTION_DEPLOY, NOW + MINUTE);
+    expect(&facts, STATE_ROLLED_BACK, ACTION_DEPLOY, NOW + 10 * MINUTE);
 }
 END_TEST
 
@@ -171,7 +173,7 @@ START_TEST(a_certificate_of_the_future_is_held)
     struct certificate_facts facts = healthy();
 
     facts.deployments[0] = scheduled();
-    facts.deployments[0].scheduled_at = NOW + HOUR;
+    facts.not_before = NOW + HOUR;
     expect(&facts, STATE_DEPLOYING, ACTION_DEPLOY, NOW + HOUR);
 }
 END_TEST
@@ -194,8 +196,8 @@ START_TEST(ladder_before_expiry)
         struct certificate_facts facts = healthy();
 
         facts.open = just_started();
-        facts.open.requested_at = facts.open.handed_over_at = facts.open.reminded_at =
-            NOW + 80 * DAY;
+        facts.open.requested_at = facts.open.handed_over_at = NOW;
+        policy.remind_every = 0;
         facts.live_not_after = NOW + rows[i].left;
         facts.live_not_before = facts.live_not_after - 100 * (utc_t)DAY;
         facts.ladder_told = rows[i].told;
@@ -229,12 +231,17 @@ START_TEST(expired_is_told_daily_for_a_week_then_weekly)
 
     facts.not_after = facts.live_not_after = NOW - 1;
     facts.open = just_started();
-    facts.open.requested_at = facts.open.handed_over_at = facts.open.reminded_at = NOW + 30 * DAY;
+    facts.open.requested_at = facts.open.handed_over_at = NOW;
+    policy.remind_every = 0;
     expect(&facts, STATE_EXPIRED, ACTION_TELL_EXPIRED, NOW);
     facts.expired_told_at = NOW;
     expect(&facts, STATE_EXPIRED, ACTION_TELL_EXPIRED, NOW + DAY);
-    facts.expired_told_at = NOW - 1 + 7 * DAY;
-    expect(&facts, STATE_EXPIRED, ACTION_TELL_EXPIRED, NOW - 1 + 14 * DAY);
+    facts.not_after = facts.live_not_after = NOW - 20 * DAY;
+    facts.expired_told_at = NOW - 13 * DAY;
+    expect(&facts, STATE_EXPIRED, ACTION_TELL_EXPIRED, NOW - 6 * DAY);
+    /* What was said about a certificate before this one does not count. */
+    facts.expired_told_at = NOW - 21 * DAY;
+    expect(&facts, STATE_EXPIRED, ACTION_TELL_EXPIRED, NOW - 20 * DAY + 1);
 }
 END_TEST
 
@@ -245,6 +252,58 @@ START_TEST(valid_to_the_last_second)
     facts.not_after = facts.live_not_after = NOW;
     ck_assert_int_ne(policy_state(&facts, &policy, NOW), STATE_EXPIRED);
     ck_assert_int_eq(policy_state(&facts, &policy, NOW + 1), STATE_EXPIRED);
+}
+END_TEST
+
+START_TEST(kept_files_are_removed_without_haste_when_they_resist)
+{
+    struct certificate_facts facts = healthy();
+
+    facts.deployments[0].cleaned_at = UTC_NEVER;
+    facts.deployments[0].verified_at = NOW - 20;
+    expect(&facts, STATE_OK, ACTION_DEPLOY, NOW - 20);
+    facts.deployments[0].failed_at = NOW - 10;
+    expect(&facts, STATE_OK, ACTION_DEPLOY, NOW - 10 + 10 * MINUTE);
+}
+END_TEST
+
+START_TEST(the_oldest_in_service_sets_the_pace)
+{
+    struct certificate_facts facts = healthy();
+
+    facts.live_not_after = NOW + 40 * (utc_t)DAY;
+    facts.live_not_before = NOW - 60 * (utc_t)DAY;
+    expect(&facts, STATE_OK, ACTION_START, NOW + (40 - 33) * (utc_t)DAY);
+    /* Unless what replaces it is on its way. */
+    facts.deployments[1] = scheduled();
+    facts.deployments[1].failures = 1;
+    facts.deployments[1].failed_at = NOW;
+    facts.deployment_count = 2;
+    ck_assert_int_eq(policy_renewal_due(&facts, &policy), NOW + (90 - 33) * (utc_t)DAY);
+}
+END_TEST
+
+/* A clock that was ahead wrote facts of a future that has not come. */
+START_TEST(facts_of_the_future_hold_nothing_up)
+{
+    struct certificate_facts facts = healthy();
+
+    facts.deployments[0] = scheduled();
+    facts.deployments[0].scheduled_at = NOW + 30 * DAY;
+    expect(&facts, STATE_DEPLOYING, ACTION_DEPLOY, NOW);
+    facts.deployments[0].failures = 1;
+    facts.deployments[0].failed_at = NOW + 30 * DAY;
+    expect(&facts, STATE_ROLLED_BACK, ACTION_DEPLOY, NOW);
+    facts = healthy();
+    facts.open = just_started();
+    facts.open.created_at = NOW + 30 * DAY;
+    expect(&facts, STATE_DUE, ACTION_REQUEST, NOW);
+    facts.open.requested_at = NOW + 30 * DAY;
+    expect(&facts, STATE_REQUESTED, ACTION_HAND_OVER, NOW);
+    facts.open.handed_over_at = NOW + 30 * DAY;
+    expect(&facts, STATE_HANDED_OVER, ACTION_REMIND, NOW);
+    facts.open.received_at = NOW + 30 * DAY;
+    expect(&facts, STATE_WAITING_CHAIN, ACTION_TELL_CHAIN, NOW);
 }
 END_TEST
 
@@ -278,6 +337,9 @@ int main(void)
     tcase_add_test(tcase, the_last_stage_is_expiry_itself);
     tcase_add_test(tcase, expired_is_told_daily_for_a_week_then_weekly);
     tcase_add_test(tcase, valid_to_the_last_second);
+    tcase_add_test(tcase, kept_files_are_removed_without_haste_when_they_resist);
+    tcase_add_test(tcase, the_oldest_in_service_sets_the_pace);
+    tcase_add_test(tcase, facts_of_the_future_hold_nothing_up);
     tcase_add_test(tcase, every_action_has_a_name_that_is_read_back);
     suite_add_tcase(suite, tcase);
     return testing_run(suite);

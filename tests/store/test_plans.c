@@ -237,11 +237,12 @@ START_TEST(the_index_meant_is_the_index_used)
     ck_plan("FROM notices", "next_try_at <", "INDEX notices_waiting (next_try_at<?)");
     ck_plan("FROM renewals", "spki_sha256 = ?", "INDEX renewals_by_spki (spki_sha256=?)");
     ck_plan("FROM renewals", "superseded_at IS NULL", "INDEX renewals_open (certificate_id=?)");
-    ck_plan("FROM renewals", "coalesce", "INDEX renewals_accepted (certificate_id=?)");
+    ck_plan("FROM renewals", "coalesce", "INDEX renewals_accepted (certificate_id=?");
     ck_plan("FROM authorities", "subject_sha256 = ?", "INDEX authorities_by_subject (");
     ck_plan("FROM deliveries", "sha256 = ?", "INDEX deliveries_by_sha256 (sha256=?)");
     ck_plan("FROM deliveries", "receipt_written = 0", "deliveries_unfiled");
-    ck_plan("FROM deployments", "ORDER BY verified_at", "INDEX deployments_verified (target_id=?");
+    ck_plan("FROM deployments", "verified_at IS NOT NULL ORDER BY id",
+            "INDEX deployments_verified (target_id=?");
     ck_plan("FROM events", "certificate_id = ?", "INDEX events_by_certificate (certificate_id=?)");
 }
 END_TEST

@@ -48,25 +48,31 @@ int server_free_port(void)
     return -1;
 }
 
-static void write_config(const struct server *server, bool v4_only)
+static void write_config(const struct server *server, enum server_v6 v6)
 {
-    const char *dir = testing_dir();
-    AUTO_FREE char *v6 =
-        v4_only ? mem_strdup("") : mem_printf("listen [::1]:%d ssl;", server->port);
-    AUTO_FREE char *text = mem_printf(
-        "daemon off; worker_processes 1; pid %s; error_log %s/error.log;\n"
-        "events {}\n"
-        "http {\n"
-        "  access_log off;\n"
-        "  client_body_temp_path %s/t1; proxy_temp_path %s/t2; fastcgi_temp_path %s/t3;\n"
-        "  uwsgi_temp_path %s/t4; scgi_temp_path %s/t5;\n"
-        "  server {\n"
-        "    listen 127.0.0.1:%d ssl; %s\n"
-        "    ssl_certificate %s/www.fullchain; ssl_certificate_key %s/www.key;\n"
-        "    return 200 ok;\n"
-        "  }\n"
-        "}\n",
-        server->pid_file, dir, dir, dir, dir, dir, dir, server->port, v6, dir, dir);
+    static const char *const block[] = {
+        [V6_SAME] = "listen [::1]:%d ssl;",
+        [V6_CLOSED] = "# %d",
+        [V6_OTHER] = "return 200 ok; }\n"
+                     "server { ssl_certificate other.fullchain; ssl_certificate_key other.key;"
+                     " listen [::1]:%d ssl;",
+    };
+    AUTO_FREE char *other = mem_printf(block[v6], server->port);
+    AUTO_FREE char *text =
+        mem_printf("daemon off; worker_processes 1; pid nginx.pid; error_log error.log;\n"
+                   "events {}\n"
+                   "http {\n"
+                   "  access_log off;\n"
+                   "  client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3;\n"
+                   "  uwsgi_temp_path t4; scgi_temp_path t5;\n"
+                   "  server {\n"
+                   "    ssl_certificate www.fullchain; ssl_certificate_key www.key;\n"
+                   "    listen 127.0.0.1:%d ssl;\n"
+                   "    %s\n"
+                   "    return 200 ok;\n"
+                   "  }\n"
+                   "}\n",
+                   server->port, other);
 
     ck_ok(file_replace(server->config, span_text(text), FILE_PUBLIC, &err));
 }
@@ -80,21 +86,30 @@ static bool answers(int port)
     return connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
 }
 
-void server_start(struct server *server, bool v4_only)
+static bool has_begun(const struct server *server)
+{
+    struct stat st;
+
+    return answers(server->port) && stat(server->pid_file, &st) == 0 && st.st_size > 0;
+}
+
+void server_start(struct server *server, enum server_v6 v6)
 {
     *server = (struct server){.port = server_free_port(),
                               .config = testing_path("nginx.conf"),
                               .pid_file = testing_path("nginx.pid")};
-    write_config(server, v4_only);
+    const char *dir = testing_dir(); /* asked in the child it would be another one */
+
+    write_config(server, v6);
     server->pid = fork();
     if (server->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-        execl(NGINX, NGINX, "-p", testing_dir(), "-e", "stderr", "-c", server->config, NULL);
+        execl(NGINX, NGINX, "-p", dir, "-e", "stderr", "-c", server->config, NULL);
         _exit(127);
     }
-    for (int i = 0; i < 400 && (!answers(server->port) || access(server->pid_file, F_OK) < 0); i++)
+    for (int i = 0; i < 400 && !has_begun(server); i++)
         usleep(25000);
-    ck_assert_msg(answers(server->port), "nginx does not answer");
+    ck_assert_msg(has_begun(server), "nginx does not answer");
 }
 
 void server_stop(struct server *server)

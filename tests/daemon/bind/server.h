@@ -5,15 +5,21 @@
 
 #include "daemon/bind/deployer.h"
 
+/* What ::1 does while 127.0.0.1 serves DIR/www.fullchain with DIR/www.key. */
+enum server_v6 {
+    V6_SAME,
+    V6_CLOSED,
+    V6_OTHER, /* serves DIR/other.fullchain with DIR/other.key */
+};
+
 struct server {
-    int port; /* of 127.0.0.1 and, unless v4_only, of ::1 */
+    int port;
     char *config;
     char *pid_file;
     pid_t pid;
 };
 
-/* Serves what stands at DIR/www.fullchain and DIR/www.key. */
-void server_start(struct server *server, bool v4_only);
+void server_start(struct server *server, enum server_v6 v6);
 void server_stop(struct server *server);
 
 /* A port of loopback that is free, in both address families, or was a moment ago. */

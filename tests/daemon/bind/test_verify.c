@@ -1,4 +1,7 @@
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,11 +13,30 @@
 #include "tests/daemon/bind/server.h"
 #include "tests/daemon/bind/site.h"
 
-/* A name with both addresses of loopback, as "localhost" has them on most machines, but not on
- * all; and one that resolves on the second call. */
+/* Names that need no name server: both addresses of loopback, as "localhost" has them on most
+ * machines, but not on all; 127.0.0.1 and an address of this machine; and one that resolves at the
+ * second call. */
 #define BOTH "both.test"
+#define MIXED "mixed.test"
 #define LATE "late.test"
 static int late_calls;
+static char own_address[INET6_ADDRSTRLEN];
+
+static bool find_own_address(void)
+{
+    struct ifaddrs *list;
+
+    ck_assert_int_eq(getifaddrs(&list), 0);
+    for (const struct ifaddrs *at = list; at && own_address[0] == '\0'; at = at->ifa_next) {
+        if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET || (at->ifa_flags & IFF_LOOPBACK))
+            continue;
+        ck_assert_int_eq(getnameinfo(at->ifa_addr, sizeof(struct sockaddr_in), own_address,
+                                     sizeof own_address, NULL, 0, NI_NUMERICHOST),
+                         0);
+    }
+    freeifaddrs(list);
+    return own_address[0] != '\0';
+}
 
 /* The linker's --wrap puts this in front of the C library's. */
 int __real_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
@@ -25,19 +47,21 @@ int __wrap_getaddrinfo(const char *node, const char *service, const struct addri
 int __wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                        struct addrinfo **res)
 {
-    struct addrinfo *v6 = NULL;
+    const char *more = strcmp(node, BOTH) == 0    ? "::1"
+                       : strcmp(node, MIXED) == 0 ? own_address
+                                                  : NULL;
+    struct addrinfo *first = NULL;
 
     if (strcmp(node, LATE) == 0 && late_calls++ == 0)
         return EAI_AGAIN;
-    if (strcmp(node, LATE) == 0)
-        node = "127.0.0.1";
-    if (strcmp(node, BOTH) != 0)
-        return __real_getaddrinfo(node, service, hints, res);
-    int rc = __real_getaddrinfo("::1", service, hints, &v6);
+    if (!more)
+        return __real_getaddrinfo(strcmp(node, LATE) == 0 ? "127.0.0.1" : node, service, hints,
+                                  res);
+    int rc = __real_getaddrinfo(more, service, hints, &first);
     if (rc == 0)
-        rc = __real_getaddrinfo("127.0.0.1", service, hints, &v6->ai_next);
+        rc = __real_getaddrinfo("127.0.0.1", service, hints, &first->ai_next);
     if (rc == 0)
-        *res = v6;
+        *res = first;
     return rc;
 }
 
@@ -51,14 +75,19 @@ static struct expectation expected;
 static struct blobs wanted; /* of a chain */
 static struct buf report = {.max = BUF_MAX_RECEIPT};
 
-static void start(bool v4_only)
+static void start(enum server_v6 v6)
 {
     service = site_service();
     pair_make("old.example.com", &pair);
     pair_make("new.example.com", &other);
     site_order(&service, "key fullchain", &order);
     site_install(&order, &pair.bundle);
-    server_start(&server, v4_only);
+    AUTO_FREE char *key = testing_path("other.key");
+    AUTO_FREE char *fullchain = testing_path("other.fullchain");
+    ck_ok(file_replace(key, blob_span(&other.bundle.parts[BUNDLE_KEY]), FILE_PRIVATE, &err));
+    ck_ok(file_replace(fullchain, blob_span(&other.bundle.parts[BUNDLE_FULLCHAIN]), FILE_PUBLIC,
+                       &err));
+    server_start(&server, v6);
     endpoint = (struct bind_endpoint){"127.0.0.1", server.port, "www.example.com"};
     order.endpoints = &endpoint;
     order.endpoint_count = 1;
@@ -68,12 +97,17 @@ static void start(bool v4_only)
 
 static void setup(void)
 {
-    start(false);
+    start(V6_SAME);
 }
 
 static void setup_v4(void)
 {
-    start(true);
+    start(V6_CLOSED);
+}
+
+static void setup_other(void)
+{
+    start(V6_OTHER);
 }
 
 static void teardown(void)
@@ -92,7 +126,7 @@ static void serve(const char *text)
 {
     server_stop(&server);
     ck_ok(file_replace(order.files[BUNDLE_FULLCHAIN], span_text(text), FILE_PUBLIC, &err));
-    server_start(&server, false);
+    server_start(&server, V6_SAME);
     endpoint.port = server.port;
 }
 
@@ -237,6 +271,27 @@ START_TEST(an_address_that_is_closed)
 }
 END_TEST
 
+/* A closed address is passed over on loopback alone: elsewhere it is a listener somebody forgot. */
+START_TEST(an_address_of_the_network_that_is_closed)
+{
+    if (!find_own_address())
+        return;
+    endpoint.host = MIXED;
+    ck_fails(deployer_verify(&order, &expected, &report, &err), E_NOT_SERVED, own_address);
+    ck_assert_ptr_nonnull(strstr(err.text, "Connection refused"));
+    ck_assert_ptr_nonnull(strstr(buf_text(&report), "as expected"));
+}
+END_TEST
+
+START_TEST(an_address_that_serves_another)
+{
+    endpoint.host = BOTH;
+    ck_fails(deployer_verify(&order, &expected, &report, &err), E_NOT_SERVED, "[::1]");
+    ck_assert_ptr_null(strstr(err.text, "127.0.0.1"));
+    ck_assert_ptr_nonnull(strstr(err.text, "serves CN=new.example.com"));
+}
+END_TEST
+
 START_TEST(one_endpoint_of_two)
 {
     struct bind_endpoint two[] = {endpoint, endpoint};
@@ -268,6 +323,7 @@ int main(void)
     Suite *suite = suite_create("daemon/bind/verify");
     TCase *both = tcase_create("both");
     TCase *v4 = tcase_create("v4");
+    TCase *split = tcase_create("split");
 
     tcase_add_checked_fixture(both, setup, teardown);
     tcase_set_timeout(both, TESTING_SLOW_SECONDS);
@@ -283,6 +339,11 @@ int main(void)
     tcase_add_checked_fixture(v4, setup_v4, teardown);
     tcase_set_timeout(v4, TESTING_SLOW_SECONDS);
     tcase_add_test(v4, an_address_that_is_closed);
+    tcase_add_test(v4, an_address_of_the_network_that_is_closed);
     suite_add_tcase(suite, v4);
+    tcase_add_checked_fixture(split, setup_other, teardown);
+    tcase_set_timeout(split, TESTING_SLOW_SECONDS);
+    tcase_add_test(split, an_address_that_serves_another);
+    suite_add_tcase(suite, split);
     return testing_run(suite);
 }

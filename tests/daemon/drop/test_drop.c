@@ -127,6 +127,8 @@ START_TEST(takes_and_files)
     sha256_of(span_text("content"), hash);
     ck_assert_mem_eq(taken[0].sha256, hash, SHA256_LEN);
 
+    /* What a crash left of an earlier receipt is no hindrance. */
+    put("accepted/.unlapsed-receipt.tmp", "half a rec");
     AUTO_FREE char *filed = file_away(drop, true, "Thank you.\n");
     ck_assert_str_eq(filed, "www.pem");
     ck_assert(!is_there("www.pem"));

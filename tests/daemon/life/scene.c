@@ -189,9 +189,16 @@ static int verify(void *self, const struct deploy_order *order, const struct exp
     TICKED((struct scene *)self, act_verify(self, expected, report, ret_err));
 }
 
+static int act_restore(struct scene *scene, const struct deploy_order *order, struct error *ret_err)
+{
+    if (scene->restore_fails)
+        return error_set(ret_err, E_DENIED, "www.crt: read-only file system");
+    return deployer_restore(order, ret_err);
+}
+
 static int restore(void *self, const struct deploy_order *order, struct error *ret_err)
 {
-    TICKED((struct scene *)self, deployer_restore(order, ret_err));
+    TICKED((struct scene *)self, act_restore(self, order, ret_err));
 }
 
 static int clean(void *self, const struct deploy_order *order, struct error *ret_err)

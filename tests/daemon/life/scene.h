@@ -26,6 +26,7 @@ struct scene {
     /* how the world behaves */
     bool config_broken;   /* the service's own test fails */
     bool ignores_reload;  /* keeps serving what it serves */
+    bool restore_fails;   /* as on a file system that turned read-only */
     bool mail_is_dead;    /* no server answers */
     bool mail_is_refused; /* 550 */
     int die_at; /* SIGKILL before (even) or after (odd) this call to the world, counted from 2; 0:

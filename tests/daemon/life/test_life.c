@@ -126,9 +126,8 @@ START_TEST(a_leaf_that_waited_too_long_replaces_nothing_better)
     const struct authority *other =
         authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
     AUTO_BLOB struct blob csr = scene_csr(&scene);
-    const struct authority *shorter =
-        authority_make(other, &(struct authority_plan){.csr = blob_span(&csr),
-                                                       .not_after = scene.now + 40 * DAY});
+    const struct authority *shorter = authority_make(
+        other, &(struct authority_plan){.csr = blob_span(&csr), .not_after = scene.now + 40 * DAY});
 
     ck_assert(scene_deliver(&scene, "shorter.cer", authority_der(shorter)));
     ck_ok(life_renew(&scene.life, "www", true, "uid 0", &id, &err));
@@ -434,6 +433,84 @@ START_TEST(a_request_that_is_overtaken_is_not_mailed_any_more)
 }
 END_TEST
 
+START_TEST(files_that_cannot_be_put_back_are_told_and_do_not_stop_others)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    const struct authority *leaf = scene_sign(&scene, NULL);
+
+    testing_expect_log("deployment-failed");
+    testing_expect_log("not-restored");
+    scene.ignores_reload = true;
+    scene.restore_fails = true;
+    ck_assert(scene_deliver_all(&scene, leaf));
+    scene_run(&scene);
+    ck_assert_str_eq(scene_state(&scene), "rolled back");
+    ck_assert_int_eq(scene_mails(&scene, "failed"), 1);
+    for (int hour = 0; hour < 8 * 24; hour++)
+        scene_later(&scene, 3600);
+    ck_assert_int_ge(scene_mails(&scene, "failed"), 8);
+    ck_assert_int_ge(scene_mails(&scene, "expired"), 1);
+    scene.restore_fails = false;
+    scene_later(&scene, 3600);
+    ck_assert(scene_serves(&scene, scene.old_leaf));
+    scene.ignores_reload = false;
+    scene_later(&scene, 3600);
+    ck_assert(scene_serves(&scene, leaf));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+}
+END_TEST
+
+START_TEST(the_newest_request_wins_over_one_that_ends_later)
+{
+    struct error err = {0};
+    int64_t id = 0;
+
+    scene_add(&scene);
+    scene_run(&scene);
+    scene.config_broken = true;
+    testing_expect_log("deployment-failed");
+    ck_assert(scene_deliver_all(
+        &scene, scene_sign(&scene, &(struct authority_plan){.not_after = scene.now + 190 * DAY})));
+    scene_run(&scene);
+    ck_ok(life_renew(&scene.life, "www", false, "uid 0", &id, &err));
+    scene_later(&scene, 1);
+    const struct authority *newest = scene_sign(&scene, NULL);
+    ck_assert(scene_deliver(&scene, "newest.cer", authority_der(newest)));
+    scene.config_broken = false;
+    scene_later(&scene, 600);
+    ck_assert(scene_serves(&scene, newest));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+}
+END_TEST
+
+START_TEST(a_superseded_leaf_that_waits_is_not_completed)
+{
+    struct error err = {0};
+    int64_t id = 0;
+
+    scene_add(&scene);
+    scene_run(&scene);
+    const struct authority *other =
+        authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
+    AUTO_BLOB struct blob first = scene_csr(&scene);
+    const struct authority *waits =
+        authority_make(other, &(struct authority_plan){.csr = blob_span(&first),
+                                                       .not_after = scene.now + 190 * DAY});
+    ck_assert(scene_deliver(&scene, "waits.cer", authority_der(waits)));
+    ck_ok(life_renew(&scene.life, "www", true, "uid 0", &id, &err));
+    scene_run(&scene);
+    AUTO_BLOB struct blob second = scene_csr(&scene);
+    const struct authority *leaf =
+        authority_make(other, &(struct authority_plan){.csr = blob_span(&second)});
+    AUTO_FREE char *both = mem_printf("%s%s", authority_pem(leaf), authority_pem(other));
+    ck_assert(scene_deliver(&scene, "both.pem", span_text(both)));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+    ck_assert_int_eq(scene_events(&scene, "accepted"), 1);
+}
+END_TEST
+
 /* Whatever has happened before: goes on to the end of the road. */
 static void finish(void)
 {
@@ -553,6 +630,9 @@ int main(void)
     tcase_add_test(due, a_dead_mail_server_delays_and_loses_nothing);
     tcase_add_test(due, a_refused_address_is_told_and_not_tried_again);
     tcase_add_test(due, a_request_that_is_overtaken_is_not_mailed_any_more);
+    tcase_add_test(due, files_that_cannot_be_put_back_are_told_and_do_not_stop_others);
+    tcase_add_test(due, the_newest_request_wins_over_one_that_ends_later);
+    tcase_add_test(due, a_superseded_leaf_that_waits_is_not_completed);
     tcase_add_test(far, nothing_is_due_while_the_lead_time_is_far);
     tcase_add_loop_test(crash, killed_at_any_call_it_resumes_and_finishes_once, 1, CRASH_CALLS + 1);
     tcase_add_test(crash, the_calls_that_are_killed_are_all_there_are);
