@@ -63,6 +63,7 @@ bool notice_kind_parse(const char *text, enum notice_kind *ret);
     X("left",            "time until the certificate in use ends: 21 d 3 h") \
     X("key_type",        "EC P-256") \
     X("target",          "where it is installed: a name, or several by comma and space") \
+    X("proof",           "of a deployment: what was seen of it, as the end of a sentence") \
     X("report",          "BLOCK what the handshakes or the tests showed") \
     X("attempts",        "how many tries there were") \
     X("retry_at",        "when the next try is") \

@@ -46,8 +46,13 @@ static int read_leaf(const struct deploy_order *order, enum bundle_part part,
     if (rc < 0)
         return rc;
     if (certs.count == 0)
-        return error_set(err, E_NOT_FOUND, "file %s: wanted a certificate, found none",
-                         order->files[part]);
+        return data.len == 0
+                   ? error_set(err, E_NOT_FOUND, "file %s: is empty", order->files[part])
+                   : error_set(
+                         err, E_REFUSED,
+                         "file %s: wanted a certificate or no file, got %zu bytes of something "
+                         "else, which would be overwritten",
+                         order->files[part], data.len);
     pair->leaf = blob_take(&certs.items[0]);
     for (size_t i = 1; i < certs.count; i++)
         blobs_add(&pair->chain, blob_span(&certs.items[i]));

@@ -28,6 +28,28 @@ static void put_why(struct cli *cli, const json_t *json, struct error *bad)
     }
 }
 
+/* In these states it is a person's turn, whatever the daemon does next. */
+static void put_waited_for(struct cli *cli, const json_t *json, struct error *bad)
+{
+    static const struct {
+        const char *state, *says;
+    } turns[] = {
+        {"handed over", "order the certificate with the CSR (\"unlapse request\" prints it), and "
+                        "drop what comes back"},
+        {"rejected", "drop a certificate that fits; the reason for the refusal stands below"},
+        {"waiting chain", "drop the authority's intermediate certificates"},
+    };
+    const char *state = reply_text(json, "state", bad);
+
+    for (size_t i = 0; i < COUNT_OF(turns); i++) {
+        if (strcmp(turns[i].state, state) != 0)
+            continue;
+        fputc('\n', cli->out);
+        cli_put_head(cli, "What a person must do");
+        fprintf(cli->out, "  %s.\n", turns[i].says);
+    }
+}
+
 static const char *owner_says(const char *owner)
 {
     if (strcmp(owner, "daemon") == 0)
@@ -137,6 +159,7 @@ VERB(verb_explain)
         return CLI_OK;
     put_state(cli, reply.json, &err);
     put_why(cli, reply.json, &err);
+    put_waited_for(cli, reply.json, &err);
     put_next(cli, reply.json, &err);
     put_errors(cli, reply.json, &err);
     put_told(cli, reply.json, &err);

@@ -23,7 +23,6 @@ struct addition {
     const struct life_add *asked;
     struct certificate_row row;
     struct found *found; /* one for each target */
-    int64_t newest_id;
 };
 
 static void addition_done(struct addition *in)
@@ -239,30 +238,6 @@ static int add_targets(struct addition *in, struct error *err)
     return 0;
 }
 
-static int schedule(void *self, const struct target_row *target, struct error *err)
-{
-    const struct addition *in = self;
-    int64_t there = 0;
-    int rc = deployments_last_verified(in->life->inventory, target->id, &there, err);
-
-    if (rc != E_NOT_FOUND)
-        return rc;
-    return deployments_add(in->life->inventory, in->newest_id, target->id, in->row.added_at, err);
-}
-
-/* The newest pair that was found goes to every target that has none; an older one stays until its
- * renewal. */
-static int spread(struct addition *in, struct error *err)
-{
-    AUTO_RENEWAL struct renewal_row newest = {0};
-    int rc = renewals_accepted(in->life->inventory, in->row.id, &newest, err);
-
-    if (rc == E_NOT_FOUND || (rc == 0 && newest.key.sealed.len == 0))
-        return 0;
-    in->newest_id = newest.id;
-    return rc < 0 ? rc : targets_each(in->life->inventory, in->row.id, schedule, in, err);
-}
-
 static int write_down(struct addition *in, struct error *err)
 {
     struct life *life = in->life;
@@ -276,8 +251,6 @@ static int write_down(struct addition *in, struct error *err)
                         names, err);
     if (rc == 0)
         rc = add_targets(in, err);
-    if (rc == 0)
-        rc = spread(in, err);
     return life_end_planned(life, in->row.id, rc, err);
 }
 

@@ -193,6 +193,10 @@ static int finish(struct deployment *on, const char *report, const struct cert *
     if (old->serial[0] != '\0')
         notice_old_leaf(&fields, old);
     fields_set(&fields, "report", report);
+    fields_set(&fields, "proof",
+               on->order.endpoint_count > 0
+                   ? "and fresh connections were served with it"
+                   : "but no endpoint is declared, so nobody looked whether it is served");
     utc_format_plain(policy_due(on->hand->policy, leaf.not_before, leaf.not_after), due);
     fields_printf(&fields, "next", "The next renewal begins on %s; you get its CSR by mail then.",
                   due);
@@ -228,8 +232,9 @@ static int record_verified(struct deployment *on, const char *report, struct err
     if (rc == 0)
         rc = deployments_update(life->inventory, &on->row, err);
     if (rc == 0)
-        rc = life_event(life, on->hand->row.id, on->renewal.id, "verified",
-                        "%s: fresh handshakes prove it: %s", on->target.service, line);
+        rc = life_event(life, on->hand->row.id, on->renewal.id, "verified", "%s: %s%s",
+                        on->target.service,
+                        on->order.endpoint_count > 0 ? "fresh handshakes prove it: " : "", line);
     if (rc == 0 && is_last_target(on))
         rc = finish(on, report, &old, err);
     return life_end_planned(life, on->hand->row.id, rc, err);
@@ -265,8 +270,11 @@ static int forward(struct deployment *on, struct error *err)
         rc = reload(on, &why, err);
     if (rc == 0)
         rc = prove(on, &report, &why);
-    if (why.code != 0)
+    if (why.code != 0) {
+        free(on->row.report);
+        on->row.report = report.len > 0 ? mem_strdup(buf_text(&report)) : NULL;
         return deployment_fail(on, &why, err);
+    }
     if (rc == 0)
         rc = record_verified(on, buf_text(&report), err);
     return rc == 0 ? tidy(on, err) : rc;

@@ -21,6 +21,7 @@ struct match {
     bool same_accepted;
     int64_t open_id;   /* the newest one still without an accepted leaf */
     int64_t filled_id; /* the newest one that has another leaf accepted */
+    size_t waiting;    /* how many have another leaf that waits for its chain */
 };
 
 static int look_at_renewal(void *self, const struct renewal_row *row, struct error *err)
@@ -36,6 +37,9 @@ static int look_at_renewal(void *self, const struct renewal_row *row, struct err
     }
     if (row->accepted_at == UTC_NEVER && match->open_id == 0)
         match->open_id = row->id;
+    if (row->accepted_at == UTC_NEVER && row->received_at != UTC_NEVER &&
+        row->superseded_at == UTC_NEVER)
+        match->waiting++;
     if (row->accepted_at != UTC_NEVER && match->filled_id == 0)
         match->filled_id = row->id;
     return 0;
@@ -44,15 +48,14 @@ static int look_at_renewal(void *self, const struct renewal_row *row, struct err
 /* A second certificate for a key that has one already: a turn of life of its own, with the same key
  * sealed for it. */
 static int reissue(struct life *life, const struct certificate_row *certificate,
-                   struct renewal_row *renewal, struct error *err)
+                   struct renewal_row *renewal, const char *reason, struct error *err)
 {
     AUTO_RENEWAL struct renewal_row made = {0};
     int64_t id = 0;
 
     if (renewal->key.sealed.len == 0)
         return error_set(err, E_REFUSED, "the key of this certificate is not in the inventory");
-    int rc =
-        renewal_create(life, certificate, "reissued by the authority for the same key", &id, err);
+    int rc = renewal_create(life, certificate, reason, &id, err);
     if (rc == 0)
         rc = renewals_get(life->inventory, id, &made, err);
     if (rc == 0)
@@ -88,7 +91,11 @@ struct judgement {
     struct span der;
     const char *file;
     utc_t now;
+    size_t waiting; /* other leaves for this key that wait for their chain */
 };
+
+/* How many certificates may wait for their chain side by side for one CSR. */
+enum { WAITING_MAX = 8 };
 
 static int refuse(const struct judgement *on, const char *reasons, struct leaf_outcome *ret,
                   struct error *err)
@@ -127,15 +134,23 @@ static int refuse(const struct judgement *on, const char *reasons, struct leaf_o
 }
 
 /* Makes the leaf the renewal's own. */
-static int keep_leaf(const struct judgement *on, struct leaf_outcome *ret, struct error *err)
+static int keep_leaf(const struct judgement *on, bool complete, struct leaf_outcome *ret,
+                     struct error *err)
 {
     struct renewal_row *renewal = on->renewal;
+    bool other_waits = renewal->received_at != UTC_NEVER && !complete;
+    int rc = 0;
 
-    if (renewal->accepted_at != UTC_NEVER) {
-        int rc = reissue(on->life, on->certificate, renewal, err);
-        if (rc < 0)
-            return rc;
-    }
+    /* Nothing that waits gives way to what waits too: whoever can write to the folder could drop
+     * any authority's certificate for our CSR. */
+    if (renewal->accepted_at != UTC_NEVER)
+        rc = reissue(on->life, on->certificate, renewal,
+                     "reissued by the authority for the same key", err);
+    else if (other_waits)
+        rc = reissue(on->life, on->certificate, renewal,
+                     "another certificate came for the same CSR", err);
+    if (rc < 0)
+        return rc;
     ret->renewal_id = renewal->id;
     blob_done(&renewal->leaf);
     renewal->leaf = blob_copy(on->der);
@@ -161,7 +176,7 @@ static int wait_for_chain(const struct judgement *on, const struct error *why,
                "   this folder too, in any form and order. People are told when nothing comes "
                "within %s.\n",
                on->certificate->name, why->text, seconds_format(on->policy->chain_wait, wait));
-    int rc = keep_leaf(on, ret, err);
+    int rc = keep_leaf(on, false, ret, err);
     if (rc == 0)
         rc = renewals_update(life->inventory, on->renewal, err);
     if (rc == 0)
@@ -193,6 +208,11 @@ static int judge(const struct judgement *on, struct leaf_outcome *ret, struct er
         return refuse(on, buf_text(&reasons), ret, err);
     struct error why = {0};
     rc = chain_for(life, on->policy, on->leaf, on->der, on->now, &chain, &why);
+    if (rc == E_NO_CHAIN && on->waiting >= WAITING_MAX)
+        return refuse(on,
+                      "too many certificates for this CSR wait for their chain already: bring it "
+                      "together with its chain",
+                      ret, err);
     if (rc == E_NO_CHAIN)
         return wait_for_chain(on, &why, ret, err);
     if (rc == E_REFUSED)
@@ -216,7 +236,7 @@ static int judge(const struct judgement *on, struct leaf_outcome *ret, struct er
         on->certificate->name);
     if (warnings.len > 0)
         buf_printf(&ret->text, "   Warning: %s.\n", buf_text(&warnings));
-    rc = keep_leaf(on, ret, err);
+    rc = keep_leaf(on, true, ret, err);
     return rc < 0 ? rc : renewal_accept(life, on->renewal, on->leaf, &chain, on->file, err);
 }
 

@@ -511,6 +511,49 @@ START_TEST(a_superseded_leaf_that_waits_is_not_completed)
 }
 END_TEST
 
+START_TEST(a_leaf_that_waits_does_not_push_another_aside)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    const struct authority *good =
+        authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
+    const struct authority *evil_root =
+        authority_make(NULL, &(struct authority_plan){.subject = "Evil Root", .ca = true});
+    AUTO_BLOB struct blob csr = scene_csr(&scene);
+    const struct authority *leaf =
+        authority_make(good, &(struct authority_plan){.csr = blob_span(&csr)});
+
+    ck_assert(scene_deliver(&scene, "good.cer", authority_der(leaf)));
+    for (int i = 0; i < 12; i++) {
+        AUTO_FREE char *name = mem_printf("Evil Issuing %d", i);
+        const struct authority *evil =
+            authority_make(evil_root, &(struct authority_plan){.subject = name, .ca = true});
+        const struct authority *other =
+            authority_make(evil, &(struct authority_plan){.csr = blob_span(&csr)});
+        bool accepted = scene_deliver(&scene, name, authority_der(other));
+        /* Up to a bound they wait side by side. */
+        ck_assert_msg(accepted == (i < 7), "%s: %s", name, scene_receipt(&scene));
+    }
+    ck_assert(scene_deliver(&scene, "chain.cer", authority_der(good)));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+}
+END_TEST
+
+START_TEST(rubbish_does_not_fill_mailboxes)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    for (int i = 0; i < 60; i++) {
+        AUTO_FREE char *rubbish = mem_printf("rubbish %d", i);
+        ck_assert(!scene_deliver(&scene, "rubbish.txt", span_text(rubbish)));
+    }
+    scene_run(&scene);
+    ck_assert_int_eq(scene_mails(&scene, "unusable"), 21);
+}
+END_TEST
+
 /* Whatever has happened before: goes on to the end of the road. */
 static void finish(void)
 {
@@ -633,6 +676,8 @@ int main(void)
     tcase_add_test(due, files_that_cannot_be_put_back_are_told_and_do_not_stop_others);
     tcase_add_test(due, the_newest_request_wins_over_one_that_ends_later);
     tcase_add_test(due, a_superseded_leaf_that_waits_is_not_completed);
+    tcase_add_test(due, a_leaf_that_waits_does_not_push_another_aside);
+    tcase_add_test(due, rubbish_does_not_fill_mailboxes);
     tcase_add_test(far, nothing_is_due_while_the_lead_time_is_far);
     tcase_add_loop_test(crash, killed_at_any_call_it_resumes_and_finishes_once, 1, CRASH_CALLS + 1);
     tcase_add_test(crash, the_calls_that_are_killed_are_all_there_are);
