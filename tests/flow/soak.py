@@ -29,7 +29,7 @@ POINTS = ("plan", "started", "requested", "handed-over", "mailed", "received", "
 UNDO_POINTS = ("deployment-failed", "undo", "rolled-back")
 # System calls that leave something behind or tell somebody, and how many of each one thread makes on a road, or more.
 CALLS = {"renameat": 14, "renameat2": 3, "unlinkat": 30, "openat": 90, "fsync": 40, "fdatasync": 30, "pwrite64": 150,
-         "kill": 2, "connect": 8, "sendto": 30}
+         "connect": 8, "sendto": 30}
 # What the daemon never has a reason to say here.
 COMPLAINTS = ("stuck", "lane-failed", "event-lost", "not-restored", "not-cleaned", "not-planned", "no-receipt",
               "not-taken", "key-not-adopted", "mail-failed", "failed", "needs-restart")
@@ -176,7 +176,7 @@ class SoakLab(Lab):
         thread alone."""
         words = [self.program("unlapsed"), "-c", self.config]
         if call:
-            words = ["env", "UV_THREADPOOL_SIZE=1", "strace", "-D", "-f", "-qqq", "-o", "/dev/null", "-e", "trace=" + call.what,
+            words = ["env", "UV_THREADPOOL_SIZE=1", "strace", "-D", "-f", "-b", "execve", "-qqq", "-o", "/dev/null", "-e", "trace=" + call.what,
                      "-e", f"inject={call.what}:signal=KILL:when={call.at}", *words]
         self.spawn("unlapsed", *words)
 
