@@ -22,7 +22,7 @@ struct intake {
     struct delivery_objects objects;
     struct buf receipt;
     const char *problem; /* why nothing of it was read; NULL: it was */
-    size_t leaves, good, refused, authorities, keys;
+    size_t leaves, good, refused, authorities, keys, broken;
     int64_t renewal_id;
 };
 
@@ -145,6 +145,7 @@ static void describe_others(struct intake *in)
             break;
         case OBJECT_CRL:
         case OBJECT_BROKEN:
+            in->broken += object->kind == OBJECT_BROKEN;
             buf_printf(&in->receipt, "- %s: not used.\n", object->note);
             break;
         }
@@ -168,11 +169,12 @@ static int take_objects(struct intake *in, struct error *err)
     return rc;
 }
 
-/* A file is welcome when it brought something: a leaf of ours, or authorities' certificates and no
- * stranger's leaf. */
+/* A file is welcome when it brought something: a leaf of ours, or authorities' certificates and
+ * neither a stranger's leaf nor a part that cannot be read, which may well be the leaf: its people
+ * must hear of it. What could be read of such a file is kept all the same. */
 static bool is_welcome(const struct intake *in)
 {
-    return in->good > 0 || (in->leaves == 0 && in->authorities > 0);
+    return in->good > 0 || (in->leaves == 0 && in->broken == 0 && in->authorities > 0);
 }
 
 static void begin_receipt(struct intake *in, const uint8_t sha256[SHA256_LEN])

@@ -13,11 +13,11 @@ import struct
 import threading
 import time
 
-CHANGES = 0x2 | 0x8 | 0x40 | 0x80 | 0x100 | 0x200  # IN_MODIFY CLOSE_WRITE MOVED_FROM MOVED_TO CREATE DELETE
+CHANGES = 0x2 | 0x40 | 0x80 | 0x100 | 0x200  # IN_MODIFY MOVED_FROM MOVED_TO CREATE DELETE; a death closes files
 
 # when: "time" (after `at` seconds), "log" (the `at`-th line of that kind, counting from 1) or "file" (the `at`-th
 # change in that group of files); the kill follows `delay` seconds later. "call" is not ours: strace kills, before the
-# `at`-th system call of that sort.
+# `at`-th system call of that name.
 Instant = collections.namedtuple("Instant", "when what at delay")
 
 
@@ -100,6 +100,8 @@ class Killer(threading.Thread):
             for kind in self.new_kinds():
                 self.happened("log", kind, f"log {kind}")
         elif group:
+            if name in ("www.key", "www.crt"):
+                self.happened("file", "pair", f"pair {name}")
             self.happened("file", group, f"{group} {name}")
 
     def new_kinds(self):

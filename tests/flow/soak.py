@@ -27,15 +27,21 @@ LIFETIME = 86400
 POINTS = ("plan", "started", "requested", "handed-over", "mailed", "received", "accepted", "staged", "swapped",
           "reloaded", "verified")
 UNDO_POINTS = ("deployment-failed", "undo", "rolled-back")
-# Sorts of system calls that leave something behind or tell somebody, and how many of a road one thread makes at most.
-CALLS = {"rename": "renameat,renameat2", "remove": "unlinkat", "make": "openat", "sync": "fsync,fdatasync",
-         "write": "pwrite64", "tell": "kill,sendto,connect"}
-MOST = {"rename": 14, "remove": 30, "make": 90, "sync": 60, "write": 150, "tell": 60}
+# System calls that leave something behind or tell somebody, and how many of each one thread makes on a road, or more.
+CALLS = {"renameat": 14, "renameat2": 3, "unlinkat": 30, "openat": 90, "fsync": 40, "fdatasync": 30, "pwrite64": 150,
+         "connect": 8, "sendto": 30}
 # What the daemon never has a reason to say here.
 COMPLAINTS = ("stuck", "lane-failed", "event-lost", "not-restored", "not-cleaned", "not-planned", "no-receipt",
               "not-taken", "key-not-adopted", "mail-failed", "failed", "needs-restart")
 
-HAS_STRACE = shutil.which("strace") is not None
+
+def has_strace():
+    """There, and allowed to trace."""
+    return shutil.which("strace") is not None and subprocess.run(["strace", "-o", "/dev/null", "true"],
+                                                                 stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+HAS_STRACE = has_strace()
 
 # fresh: on an empty inventory. undo: "" or what refuses the new pair at first, "test" or "reload". restarts: seconds
 # after which each of so many further starts is killed too. delivery: how the authority sends.
@@ -52,15 +58,17 @@ def make_plan(number, random, measured):
     if kind == "log":
         instant = Instant("log", random.choice(POINTS[1:]), 1, delay)
     elif kind == "undo":
+        # Changes of the pair itself: 1 and 2 are its swap, 3 and 4 its return.
         instant = random.choice((Instant("log", random.choice(UNDO_POINTS), 1, delay),
                                  Instant("file", "live", random.randint(1, 2 * measured["live"]), delay),
-                                 Instant("log", "swapped" if undo == "reload" else "staged", 1,
-                                         random.uniform(0, 1))))
+                                 Instant("file", "pair", random.randint(1, 4), delay),
+                                 Instant("log", "swapped", 1, random.uniform(0, 1)) if undo == "reload" else
+                                 Instant("file", "pair", 2, delay)))
     elif kind == "swap":
         instant = Instant("file", "live", random.randint(1, measured["live"]), delay)
     elif kind == "call":
         what = random.choice(list(CALLS))
-        instant = Instant("call", what, random.randint(1, MOST[what]), 0)
+        instant = Instant("call", what, random.randint(1, CALLS[what]), 0)
     elif kind == "file":
         what = random.choice(("state", "state", "drop", "requests"))
         instant = Instant("file", what, random.randint(1, max(1, measured[what])), delay)
@@ -80,7 +88,7 @@ def words_of(plan):
         return "no kill"
     when = {"time": f"{instant.at:.3f} s after its beginning", "log": f"at log line {instant.what}",
             "file": f"at change {instant.at} of {instant.what}",
-            "call": f"before call {instant.at} that can {instant.what}"}[instant.when]
+            "call": f"before call {instant.at} of {instant.what}"}[instant.when]
     more = f" + {instant.delay * 1000:.1f} ms" if instant.delay else ""
     more += f", and {len(plan.restarts)} starts killed" if plan.restarts else ""
     return f"{plan.kind}{'-' + plan.undo if plan.undo else ''}: {when}{more}"
@@ -164,13 +172,12 @@ class SoakLab(Lab):
         self.start_clients(2)
 
     def spawn_daemon(self, call=None):
-        """With a call, strace kills the daemon before its n-th system call of that sort; one worker thread, since
-        strace counts each thread alone."""
+        """With a call, strace kills the daemon before its n-th of that name; one worker thread, since strace counts each
+        thread alone."""
         words = [self.program("unlapsed"), "-c", self.config]
         if call:
-            names = CALLS[call.what]
-            words = ["env", "UV_THREADPOOL_SIZE=1", "strace", "-D", "-f", "-qqq", "-o", "/dev/null", "-e", "trace=" + names,
-                     "-e", f"inject={names}:signal=KILL:when={call.at}", *words]
+            words = ["env", "UV_THREADPOOL_SIZE=1", "strace", "-D", "-f", "-b", "execve", "-qqq", "-o", "/dev/null", "-e", "trace=" + call.what,
+                     "-e", f"inject={call.what}:signal=KILL:when={call.at}", *words]
         self.spawn("unlapsed", *words)
 
     def is_dead(self):
@@ -197,7 +204,7 @@ class Round:
         self.pending = []
         self.leaf = self.csr = self.killer = None
         self.begun = self.relented = False
-        self.last_renewal = 0
+        self.last_renewal = self.deliveries_before = 0
         self.hit = ""
 
     # The road.
@@ -206,6 +213,7 @@ class Round:
         lab, plan = self.lab, self.plan
         with lab.inventory() as inventory:
             self.last_renewal = inventory.newest_renewal()
+            self.deliveries_before = len(inventory.rows("SELECT id FROM deliveries"))
         if plan.undo:
             lab.refuse(plan.undo)
         self.killer = Killer(lab, plan.instant)
@@ -420,6 +428,8 @@ class Round:
             row = inventory.rows("SELECT verified_at, cleaned_at, undo_begun_at FROM deployments WHERE renewal_id = ?",
                                  number)
             assert len(row) == 1 and row[0][0] and row[0][1] and row[0][2] is None, row
+            taken = len(inventory.rows("SELECT id FROM deliveries")) - self.deliveries_before
+            assert taken == len(self.dropped), f"{len(self.dropped)} files were dropped, {taken} deliveries taken"
             twice = inventory.rows("SELECT certificate_id, renewal_id, stage, recipient FROM notices GROUP BY 1, 2, 3, 4"
                                    " HAVING count(*) > 1")
             assert not twice, twice

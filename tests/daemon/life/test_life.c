@@ -197,6 +197,23 @@ START_TEST(wrong_deliveries_are_refused_with_their_reason)
 }
 END_TEST
 
+/* The certificate itself is damaged, its chain is whole: nobody shall wait for what never comes. */
+START_TEST(a_broken_leaf_beside_a_whole_chain_is_refused)
+{
+    scene_add(&scene);
+    scene_run(&scene);
+    const struct authority *leaf = scene_sign(&scene, NULL);
+    const char *pem = authority_pem(leaf);
+    AUTO_FREE char *bundle =
+        mem_printf("%.*s\n%s", (int)strlen(pem) / 2, pem, authority_pem(scene.issuing));
+
+    expect_refusal("bundle.pem", span_text(bundle), "the END line is missing");
+    ck_assert(scene_deliver(&scene, "leaf.cer", authority_der(leaf)));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+}
+END_TEST
+
 START_TEST(a_missing_name_is_refused_and_a_better_one_is_welcome)
 {
     scene_add(&scene);
@@ -660,6 +677,7 @@ int main(void)
     tcase_add_test(due, an_untrusted_chain_is_told_at_once_and_taken_when_trusted);
     tcase_add_test(due, a_leaf_that_waited_too_long_replaces_nothing_better);
     tcase_add_test(due, wrong_deliveries_are_refused_with_their_reason);
+    tcase_add_test(due, a_broken_leaf_beside_a_whole_chain_is_refused);
     tcase_add_test(due, a_missing_name_is_refused_and_a_better_one_is_welcome);
     tcase_add_test(due, an_untrusted_root_is_refused);
     tcase_add_test(due, the_same_delivery_twice_is_known);
