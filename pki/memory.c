@@ -14,7 +14,7 @@ static void *take(size_t size, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return size > 0 ? malloc(size) : NULL;
+    return size > 0 ? malloc(size) : NULL; /* lint: allow malloc: OpenSSL takes NULL as an answer */
 }
 
 static void wipe_and_free(void *old, const char *file, int line)
@@ -36,7 +36,7 @@ static void *move(void *old, size_t size, const char *file, int line)
         wipe_and_free(old, file, line);
         return NULL;
     }
-    void *moved = malloc(size);
+    void *moved = malloc(size); /* lint: allow malloc: OpenSSL takes NULL as an answer */
     if (!moved)
         return NULL;
     if (had > 0)
