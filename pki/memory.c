@@ -8,13 +8,13 @@
 
 #include "base/mem.h"
 
-/* OpenSSL hands NULL and 0 on as they are; it knows what to do when there is no memory. */
+/* OpenSSL hands NULL and 0 on as they are. */
 
 static void *take(size_t size, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return size > 0 ? malloc(size) : NULL; /* lint: allow malloc: OpenSSL takes NULL as an answer */
+    return size > 0 ? mem_alloc(1, size) : NULL;
 }
 
 static void wipe_and_free(void *old, const char *file, int line)
@@ -36,9 +36,7 @@ static void *move(void *old, size_t size, const char *file, int line)
         wipe_and_free(old, file, line);
         return NULL;
     }
-    void *moved = malloc(size); /* lint: allow malloc: OpenSSL takes NULL as an answer */
-    if (!moved)
-        return NULL;
+    void *moved = mem_alloc(1, size);
     if (had > 0)
         memcpy(moved, old, had < size ? had : size);
     wipe_and_free(old, file, line);
