@@ -24,7 +24,7 @@ from lab import Lab, NAME, serial_of
 ROAD_SECONDS = 90   # a road that has not ended by then never will
 LIFETIME = 86400
 # Lines of the log that a road passes, and those of a roll-back.
-POINTS = ("plan", "started", "requested", "handed-over", "mailed", "received", "accepted", "staged", "swapped",
+POINTS = ("plan", "requested", "handed-over", "mailed", "received", "accepted", "staged", "swapped",
           "reloaded", "verified")
 UNDO_POINTS = ("deployment-failed", "undo", "rolled-back")
 # System calls that leave something behind or tell somebody, and how many of each one thread makes on a road, or more.
@@ -56,7 +56,7 @@ def make_plan(number, random, measured):
     delay = random.choice((0, 0, random.uniform(0, 0.005), random.uniform(0, 0.05)))
     instant = Instant("time", "", random.uniform(0, measured["seconds"]), 0)
     if kind == "log":
-        instant = Instant("log", random.choice(POINTS[1:]), 1, delay)
+        instant = Instant("log", random.choice(POINTS), 1, delay)
     elif kind == "undo":
         # Changes of the pair itself: 1 and 2 are its swap, 3 and 4 its return.
         instant = random.choice((Instant("log", random.choice(UNDO_POINTS), 1, delay),
