@@ -458,6 +458,7 @@ START_TEST(moved_just_before_a_crash)
     put("www.pem", "one");
     scan(drop);
     AUTO_FREE char *first = file_away(drop, true, "receipt of one");
+    ck_assert_str_eq(first, "www.pem");
     sha256_of(span_text("two"), sha256);
     ck_fails(drop_find_filed(drop, true, "www.pem", sha256, &found, &err), E_NOT_FOUND, "www.pem");
     put("accepted/www-2.pem", "two");
