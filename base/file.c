@@ -69,6 +69,44 @@ int file_make_dirs(const char *path, mode_t mode, struct error *err)
     return 0;
 }
 
+/* The link itself, not what a slash or a dot behind it means. */
+static void trim(char *path)
+{
+    size_t len = strlen(path);
+
+    while (len > 1 &&
+           (path[len - 1] == '/' || (path[len - 1] == '.' && len > 2 && path[len - 2] == '/')))
+        path[--len] = '\0';
+}
+
+/* A folder may be reached through links that root or we made, not through those of others. */
+static int open_folder(const char *path, int *ret_fd, struct error *err)
+{
+    AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 && errno == ENOTDIR && lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
+        if (!file_is_trusted_owner(st.st_uid))
+            return error_set(err, E_DENIED,
+                             "folder %s: it is a symbolic link of uid %u; give the path of the "
+                             "real folder",
+                             path, (unsigned)st.st_uid);
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (fd < 0)
+        return error_set_errno(err, errno, "folder %s: cannot open", path);
+    if (fstat(fd, &st) < 0)
+        return error_set_errno(err, errno, "folder %s: cannot look at", path);
+    if ((st.st_mode & S_IWOTH) != 0 && (st.st_mode & S_ISVTX) == 0)
+        return error_set(err, E_DENIED,
+                         "folder %s: wanted one that not everybody can write, got mode %04o; "
+                         "run: chmod o-w %s",
+                         path, (unsigned)st.st_mode & 07777, path);
+    *ret_fd = fd;
+    fd = -1;
+    return 0;
+}
+
 int file_open_parent(const char *path, int *ret_dir, const char **ret_name, struct error *err)
 {
     const char *slash = strrchr(path, '/');
@@ -77,17 +115,15 @@ int file_open_parent(const char *path, int *ret_dir, const char **ret_name, stru
         return error_set(err, E_INPUT, "file %s: wanted an absolute path of a file", path);
     AUTO_FREE char *parent = mem_strdup(path);
     parent[slash == path ? 1 : slash - path] = '\0';
-    /* The folder itself may be reached through links an administrator made; the file in it may not
-     * be one. */
-    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return error_set_errno(err, errno, "folder %s: cannot open", parent);
-    *ret_dir = fd;
+    trim(parent);
+    int rc = open_folder(parent, ret_dir, err);
+    if (rc < 0)
+        return rc;
     *ret_name = slash + 1;
     return 0;
 }
 
-static int read_all(int fd, const char *name, size_t max, struct blob *ret, struct error *err)
+int file_read_fd(int fd, const char *name, size_t max, struct blob *ret, struct error *err)
 {
     struct stat st;
 
@@ -131,16 +167,25 @@ int file_read_at(int dir, const char *name, size_t max, struct blob *ret, struct
                          name);
     if (fd < 0)
         return cannot_open(name, err);
-    return read_all(fd, name, max, ret, err);
+    return file_read_fd(fd, name, max, ret, err);
+}
+
+int file_open_read(const char *path, int *ret_fd, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0)
+        return cannot_open(path, err);
+    *ret_fd = fd;
+    return 0;
 }
 
 int file_read(const char *path, size_t max, struct blob *ret, struct error *err)
 {
-    AUTO_FD int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    AUTO_FD int fd = -1;
+    int rc = file_open_read(path, &fd, err);
 
-    if (fd < 0)
-        return cannot_open(path, err);
-    return read_all(fd, path, max, ret, err);
+    return rc < 0 ? rc : file_read_fd(fd, path, max, ret, err);
 }
 
 static int write_all(int fd, struct span data)

@@ -30,7 +30,8 @@ int file_open_dir(const char *path, int *ret_fd, struct error *err);
 int file_make_dirs(const char *path, mode_t mode, struct error *err);
 
 /* Splits "/a/b/c.pem" into an opened directory and the base name (borrowed from path, which must be
- * absolute). */
+ * absolute). E_DENIED when everybody may write the directory and it is not sticky, and when it is a
+ * symbolic link of neither root nor us: others would choose what is written over. */
 int file_open_parent(const char *path, int *ret_dir, const char **ret_name, struct error *err);
 
 /* Reads a regular file whole. E_TOO_LARGE past max, E_FORMAT when it is not a regular file. The
@@ -38,6 +39,24 @@ int file_open_parent(const char *path, int *ret_dir, const char **ret_name, stru
 int file_read_at(int dir, const char *name, size_t max, struct blob *ret, struct error *err);
 /* As file_read_at, following links, for files an administrator named. */
 int file_read(const char *path, size_t max, struct blob *ret, struct error *err);
+
+/* The two halves of file_read; name is for the error sentence. A FIFO or device does not block. */
+int file_open_read(const char *path, int *ret_fd, struct error *err);
+int file_read_fd(int fd, const char *name, size_t max, struct blob *ret, struct error *err);
+
+/*
+ * What steers root is trusted when the file, and the folder that holds it (and the folder where it
+ * lies, when path is a link), belong to root or to our effective user and nobody else may write
+ * them: group and others, but for the group 0. A sticky folder may be open to all. E_DENIED tells
+ * the command that repairs it. `refused` are further mode bits a file may not have: 0077 for
+ * secrets.
+ */
+int file_check_trusted(const char *path, mode_t refused, struct error *err);
+int file_check_trusted_dir(const char *path, struct error *err);
+/* As file_read, of a trusted file; judges the file it opened. */
+int file_read_trusted(const char *path, size_t max, struct blob *ret, struct error *err);
+/* Root, or our effective user. */
+bool file_is_trusted_owner(uid_t owner);
 
 /*
  * Writes a new file that must not exist yet, synced. A failure leaves nothing behind. E_EXISTS when

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "pki/memory.h"
 #include "daemon/config/config.h"
 #include "daemon/loop.h"
 
@@ -67,8 +68,9 @@ static int read_arguments(int argc, char **argv, struct arguments *ret)
     return -1;
 }
 
-/* No core dump and no debugger may show a key; files are private unless somebody says otherwise. */
-static void protect(void)
+/* No core dump, no debugger and no freed memory may show a key; files are private unless somebody
+ * says otherwise. Before anything else: OpenSSL takes it only as long as nobody has used it. */
+static int protect(struct error *err)
 {
     const struct rlimit none = {0, 0};
 
@@ -76,6 +78,7 @@ static void protect(void)
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     signal(SIGPIPE, SIG_IGN);
+    return crypto_wipe_freed(err);
 }
 
 int main(int argc, char **argv)
@@ -89,7 +92,10 @@ int main(int argc, char **argv)
     buf_init(&complaints, BUF_MAX_CONFIG);
     if (status >= 0)
         return status;
-    protect();
+    if (protect(&err) < 0) {
+        fprintf(stderr, "unlapsed: %s\n", err.text);
+        return 1;
+    }
     log_open((enum log_level)arguments.level, arguments.journal);
     if (config_load(arguments.file, &config, &complaints, &err) < 0) {
         fprintf(stderr, "%sunlapsed: %s\n", buf_text(&complaints), err.text);

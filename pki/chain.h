@@ -46,7 +46,9 @@ void chain_done(struct chain *chain);
 /*
  * Paths that end in a self-signed anchor are preferred to those that end in an intermediate named
  * as one, then paths whose first link to end (anchor included) lives longest, then shorter ones. At
- * most 8 certificates above the leaf, 256 signatures of candidates checked. pool may be NULL.
+ * most 8 certificates above the leaf, 2048 signatures of candidates checked, 8192 certificates of
+ * the pool parsed: those whose key identifier is the wanted one first, those with another one never
+ * tried, so that a stranger's authorities of the same name hide nothing. pool may be NULL.
  * Failures name what is missing or wrong:
  *   E_NO_CHAIN  no path reaches an anchor; the text names the issuer that is not known ("wanted the
  *               certificate of ...")

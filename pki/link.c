@@ -83,6 +83,21 @@ bool link_is_same_authority(const struct link *a, const struct link *b)
            EVP_PKEY_eq(X509_get0_pubkey(a->x509), X509_get0_pubkey(b->x509)) == 1;
 }
 
+static struct span octets(const ASN1_OCTET_STRING *string)
+{
+    return string ? span_of(string->data, (size_t)string->length) : span_of(NULL, 0);
+}
+
+struct span link_key_id(const struct link *link)
+{
+    return octets(X509_get0_subject_key_id(link->x509));
+}
+
+struct span link_issuer_key_id(const struct link *link)
+{
+    return octets(X509_get0_authority_key_id(link->x509));
+}
+
 void link_add_der(const struct link *link, struct blobs *ret)
 {
     uint8_t *der = NULL;

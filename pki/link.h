@@ -18,6 +18,7 @@ struct link {
     utc_t not_before;
     utc_t not_after;
     bool anchor;      /* somebody put it among the trust anchors */
+    bool key_id_fits; /* its key identifier is the one that the certificate below it names */
     bool self_signed; /* of an anchor as it says; of others only when its key really signed it */
 };
 
@@ -35,6 +36,11 @@ bool link_is_valid_at(const struct link *link, utc_t at);
 bool link_is_same(const struct link *a, const struct link *b);
 /* The same authority, perhaps in another certificate: equal name and equal key. */
 bool link_is_same_authority(const struct link *a, const struct link *b);
+
+/* Its subjectKeyIdentifier, and the keyid of its authorityKeyIdentifier (RFC 5280 4.2.1.1-2),
+ * borrowed; empty when there is none. Names only, which anybody may copy. */
+struct span link_key_id(const struct link *link);
+struct span link_issuer_key_id(const struct link *link);
 
 /* Appends the certificate in DER. */
 void link_add_der(const struct link *link, struct blobs *ret);

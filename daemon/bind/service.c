@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,10 @@ static int run(const struct service *service, char *const command[], struct erro
 
     for (size_t i = 0; i < COUNT_OF(argv); i++)
         argv[i] = command[i];
+    /* Whoever may write the program would be root by it. */
+    int rc = geteuid() == 0 ? file_check_trusted(argv[0], 0, err) : 0;
+    if (rc < 0)
+        return error_wrap(err, rc, "program of %s", service->name);
     return proc_run_checked(
         argv, service->command_deadline > 0 ? service->command_deadline : DEADLINE_DEFAULT, err);
 }
@@ -71,51 +76,122 @@ static bool find_owner(pid_t pid, uid_t *ret)
     return found;
 }
 
-/*
- * Whoever may write the pid file chooses which process root signals, so a file that is not root's
- * (or ours) may only name a process of its owner, and one that others may write names none.
- */
-static int check_author(const struct service *service, const struct stat *st, pid_t pid,
-                        struct error *err)
-{
+/* A pid file as it was opened, and the folder it lies in. */
+struct pid_source {
+    struct blob data;
     uid_t owner;
+    uid_t folder_owner;
+};
 
-    if ((st->st_mode & S_IWOTH) != 0)
-        return error_set(err, E_REFUSED, "pid file %s: everybody may write it", service->pid_file);
-    if (st->st_uid == 0 || st->st_uid == geteuid())
-        return 0;
-    if (!find_owner(pid, &owner) || owner != st->st_uid)
-        return error_set(err, E_REFUSED, "pid file %s: belongs to user %u, but process %d does not",
-                         service->pid_file, (unsigned)st->st_uid, pid);
+static int not_running(const struct service *service, const char *why, struct error *err)
+{
+    return error_set(err, E_COMMAND, "%s is not running: its pid file %s: %s", service->name,
+                     service->pid_file, why);
+}
+
+/* Neither a link nor anything that others than its owner may write: each would let them choose whom
+ * root signals. */
+static int open_pid_file(const struct service *service, int dir, const char *name, int *ret_fd,
+                         struct stat *ret, struct error *err)
+{
+    AUTO_FD int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 && errno == ENOENT)
+        return not_running(service, strerrordesc_np(errno), err);
+    if (fd < 0 && errno == ELOOP)
+        return error_set(err, E_REFUSED, "pid file %s: wanted a regular file, got a symbolic link",
+                         service->pid_file);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_set_errno(err, errno, "pid file %s: cannot open", service->pid_file);
+    if ((st.st_mode & S_IWOTH) != 0 || ((st.st_mode & S_IWGRP) != 0 && st.st_gid != 0))
+        return error_set(err, E_REFUSED,
+                         "pid file %s: wanted one that only its owner can write, got mode %04o",
+                         service->pid_file, (unsigned)st.st_mode & 07777);
+    *ret = st;
+    *ret_fd = fd;
+    fd = -1;
     return 0;
 }
 
-static int read_pid(const struct service *service, pid_t *ret, struct error *err)
+/* What is judged is what is read: one descriptor for both. */
+static int read_pid_file(const struct service *service, struct pid_source *ret, struct error *err)
 {
-    AUTO_BLOB struct blob data = {0};
-    struct stat st;
-    pid_t pid = 0;
+    AUTO_FD int dir = -1;
+    AUTO_FD int fd = -1;
+    struct stat folder = {0}, st = {0};
+    const char *name;
+    int rc = file_open_parent(service->pid_file, &dir, &name, err);
 
-    if (stat(service->pid_file, &st) < 0)
-        return error_set(err, E_COMMAND, "%s is not running: its pid file %s: %s", service->name,
-                         service->pid_file, strerrordesc_np(errno));
-    int rc = file_read(service->pid_file, PID_FILE_MAX, &data, err);
+    if (rc == E_NOT_FOUND)
+        return not_running(service, strerrordesc_np(ENOENT), err);
+    if (rc == 0 && fstat(dir, &folder) < 0)
+        rc = error_set_errno(err, errno, "folder of %s: cannot look at", service->pid_file);
     if (rc < 0)
         return error_wrap(err, rc, "pid file of %s", service->name);
+    rc = open_pid_file(service, dir, name, &fd, &st, err);
+    if (rc < 0)
+        return rc;
+    rc = file_read_fd(fd, service->pid_file, PID_FILE_MAX, &ret->data, err);
+    if (rc < 0)
+        return error_wrap(err, rc, "pid file of %s", service->name);
+    ret->owner = st.st_uid;
+    ret->folder_owner = folder.st_uid;
+    return 0;
+}
+
+/* Whoever may write the pid file, or put another in its place, chooses which process root signals:
+ * that may only be one of their own. */
+static int check_author(const struct service *service, const struct pid_source *source, pid_t pid,
+                        struct error *err)
+{
+    const struct {
+        const char *what;
+        uid_t uid;
+    } authors[] = {{"", source->owner}, {"its folder ", source->folder_owner}};
+    uid_t owner;
+
+    for (size_t i = 0; i < COUNT_OF(authors); i++) {
+        if (file_is_trusted_owner(authors[i].uid))
+            continue;
+        if (!find_owner(pid, &owner) || owner != authors[i].uid)
+            return error_set(err, E_REFUSED,
+                             "pid file %s: %sbelongs to user %u, but process %d does not",
+                             service->pid_file, authors[i].what, (unsigned)authors[i].uid, pid);
+    }
+    return 0;
+}
+
+static int find_pid(const struct service *service, const struct pid_source *source, pid_t *ret,
+                    struct error *err)
+{
+    pid_t pid = 0;
+
     /* nginx -t makes an empty one when nginx is not running. */
-    if (data.len == 0)
+    if (source->data.len == 0)
         return error_set(err, E_COMMAND, "%s is not running: its pid file %s is empty",
                          service->name, service->pid_file);
-    if (!parse_pid(&data, &pid) || pid == getpid())
+    if (!parse_pid(&source->data, &pid) || pid == getpid())
         return error_set(err, E_COMMAND, "pid file %s of %s: wanted the number of a process",
                          service->pid_file, service->name);
     if (kill(pid, 0) < 0 && errno == ESRCH)
         return error_set(err, E_COMMAND,
                          "%s is not running: pid file %s names process %d which is gone",
                          service->name, service->pid_file, pid);
-    rc = check_author(service, &st, pid, err);
+    int rc = check_author(service, source, pid, err);
     if (rc == 0)
         *ret = pid;
+    return rc;
+}
+
+static int read_pid(const struct service *service, pid_t *ret, struct error *err)
+{
+    struct pid_source source = {0};
+    int rc = read_pid_file(service, &source, err);
+
+    if (rc == 0)
+        rc = find_pid(service, &source, ret, err);
+    blob_done(&source.data);
     return rc;
 }
 

@@ -16,6 +16,7 @@ enum {
     HANDSHAKE_LEAST_MS = 1000,
     PAUSE_MS = 50, /* between two looks at an address that did not pass; grows by itself */
     PAUSE_MOST_MS = 200,
+    SPREAD_MS = 150, /* between two handshakes in a row that passed */
     LINE_MAX_BYTES = 2048,
     SENTENCE_MAX = 900, /* of an error: the report has the rest */
 };
@@ -101,6 +102,10 @@ static void try_address(const struct deploy_order *order, const struct expectati
     for (int i = 0; i < order->handshakes || i == 0; i++) {
         AUTO_PROBE struct probe_result result = {0};
         struct error why = {0};
+        /* Spread over a little time: a worker that has not heard of the reload yet may still take
+         * every tenth connection. */
+        if (i > 0)
+            nanosleep(&(struct timespec){.tv_nsec = SPREAD_MS * 1000000}, NULL);
         int64_t left = between(HANDSHAKE_LEAST_MS, deadline - clock_monotonic_ms(), HANDSHAKE_MS);
 
         buf_done(&view->line);

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "pki/chain.h"
 #include "daemon/config/fields.h"
 
 /* Complaints of all files: the first one and how many there were. */
@@ -68,7 +69,7 @@ static void load_file(const char *path, load_fn load, void *set, struct tally *t
                  &err);
         return;
     }
-    int rc = file_read(path, BUF_MAX_CONFIG, &text, &err);
+    int rc = file_read_trusted(path, BUF_MAX_CONFIG, &text, &err);
     if (rc < 0) {
         complain(tally, rc, &err);
         return;
@@ -90,10 +91,14 @@ static void load_folder(const char *folder, bool named, load_fn load, void *set,
             complain(tally, error_set_errno(&err, errno, "folder %s: cannot read", folder), &err);
         return;
     }
+    /* Once for all files in it. */
+    int rc = file_check_trusted_dir(folder, &err);
+    complain(tally, rc, &err);
     for (int i = 0; i < count; i++) {
         AUTO_FREE char *path = mem_printf("%s/%s", folder, entries[i]->d_name);
 
-        load_file(path, load, set, tally);
+        if (rc == 0)
+            load_file(path, load, set, tally);
         free(entries[i]);
     }
     free(entries);
@@ -120,6 +125,45 @@ static void load_folders(struct config *config, const struct config_folders *nam
     load_folder(named->services ? named->services : services, named->services, load_services,
                 config->services, tally);
     keep_first(tally, services_finish(config->services, tally->complaints, &err), &err);
+}
+
+static bool is_listed(const struct policy *policy, const char *file)
+{
+    for (size_t i = 0; i < policy->anchors.count; i++)
+        if (strcmp(policy->anchors.items[i], file) == 0)
+            return true;
+    return false;
+}
+
+/* True when a policy before this one names the file, too: most inherit their anchors. */
+static bool is_known(const struct config *config, size_t count, const char *file)
+{
+    for (size_t i = 0; i < count; i++)
+        if (is_listed(policies_at(config->policies, i), file))
+            return true;
+    return false;
+}
+
+/* The daemon does not start without them; policies/ opens no files. */
+static void check_anchors(const struct config *config, struct tally *tally)
+{
+    for (size_t i = 0; i < policies_count(config->policies); i++) {
+        const struct policy *policy = policies_at(config->policies, i);
+
+        for (size_t j = 0; j < policy->anchors.count; j++) {
+            const char *file = policy->anchors.items[j];
+            struct anchors *anchors = NULL;
+            struct error err = {0};
+
+            if (is_known(config, i, file))
+                continue;
+            int rc = anchors_open(&file, 1, false, &anchors, &err);
+            if (rc < 0)
+                error_wrap(&err, rc, "%s: policy %s: anchors", policy->source, policy->name);
+            complain(tally, rc, &err);
+            anchors_free(anchors);
+        }
+    }
 }
 
 static void load_main(struct config *config, struct span text, struct config_folders *ret_folders,
@@ -170,12 +214,13 @@ int config_load(const char *file, struct config **ret, struct buf *complaints, s
     struct tally tally = {.complaints = complaints, .before = complaints->len};
     struct config_folders folders = {0};
 
-    int rc = file_read(file, BUF_MAX_CONFIG, &text, err);
+    int rc = file_read_trusted(file, BUF_MAX_CONFIG, &text, err);
     if (rc < 0)
         return error_wrap(err, rc, "configuration");
     struct config *config = new_config(file);
     load_main(config, blob_span(&text), &folders, &tally);
     load_folders(config, &folders, &tally);
+    check_anchors(config, &tally);
     free(folders.policies);
     free(folders.services);
     if (tally.first.code < 0) {

@@ -38,8 +38,10 @@ struct config {
 
 /*
  * Reads file and every *.yaml of its `policies` and `services` folders (default: policies/ and
- * services/ beside the file, when they exist; byte order of names). E_CONFIG: complaints holds one
- * line for each mistake of all the files; nothing is returned.
+ * services/ beside the file, when they exist; byte order of names). All of them must be trusted in
+ * the sense of file_check_trusted, file itself or E_DENIED. Groups, password file and anchors are
+ * looked at, too. E_CONFIG: complaints holds one line for each mistake of all the files; nothing is
+ * returned.
  */
 int config_load(const char *file, struct config **ret, struct buf *complaints, struct error *err);
 void config_free(struct config *config);

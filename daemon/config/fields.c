@@ -1,15 +1,18 @@
 #include "daemon/config/fields.h"
 
+#include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
 
 #define DAY ((seconds_t)86400)
 
 /* sockaddr_un holds no longer path. */
-enum { SOCKET_PATH_MAX = 107, HOST_TEXT_MAX = 253 };
+enum { SOCKET_PATH_MAX = 107, HOST_TEXT_MAX = 253, GROUP_ROOM = 64 << 10 };
 
 /* A name or an address as it may stand in a URL and in a mail header: nothing that ends it. */
 static bool is_host(const char *text)
@@ -60,14 +63,44 @@ static void read_drop(struct yaml *yaml, const struct yaml_node *root, struct co
     yaml_seconds(yaml, map, "scan", 1, DAY, &config->drop_scan);
 }
 
+/* A directory that does not answer just now does not make a name wrong. */
+static bool is_group(const char *name)
+{
+    AUTO_FREE char *room = mem_alloc(GROUP_ROOM, 1);
+    struct group entry, *found = NULL;
+    int errnum = getgrnam_r(name, &entry, room, GROUP_ROOM, &found);
+
+    return found || (errnum != 0 && errnum != ENOENT && errnum != ESRCH);
+}
+
+static void read_group(struct yaml *yaml, const struct yaml_node *map, const char *key, char **ret)
+{
+    const char *text;
+
+    if (yaml_checked(yaml, map, key, is_group, "a group of this machine", &text))
+        set_text(ret, text);
+}
+
 static void read_access(struct yaml *yaml, const struct yaml_node *root, struct config *config)
 {
     const struct yaml_node *map;
 
     if (!yaml_map(yaml, root, "access", &map))
         return;
-    read_text(yaml, map, "read-group", &config->read_group);
-    read_text(yaml, map, "admin-group", &config->admin_group);
+    read_group(yaml, map, "read-group", &config->read_group);
+    read_group(yaml, map, "admin-group", &config->admin_group);
+}
+
+static void read_password_file(struct yaml *yaml, const struct yaml_node *map,
+                               struct smtp_settings *mail)
+{
+    const struct yaml_node *node;
+    struct error err = {0};
+
+    read_path(yaml, map, "password-file", &mail->password_file);
+    if (mail->password_file && yaml_any(yaml, map, "password-file", &node) &&
+        file_check_trusted(mail->password_file, 0077, &err) < 0)
+        yaml_complain(yaml, node, "%s", err.text);
 }
 
 /* Who speaks to the server, and how: what would send a password in clear is a mistake. */
@@ -81,7 +114,7 @@ static void read_credentials(struct yaml *yaml, const struct yaml_node *map,
                       "wanted password-file: /path of a file with the password in it, "
                       "got a password in the configuration");
     read_text(yaml, map, "user", &mail->user);
-    read_path(yaml, map, "password-file", &mail->password_file);
+    read_password_file(yaml, map, mail);
     if (mail->user && yaml_any(yaml, map, "user", &user)) {
         if (mail->tls == SMTP_TLS_NONE)
             yaml_complain(yaml, user,

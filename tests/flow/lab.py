@@ -96,6 +96,8 @@ class Lab:
             os.mkdir(self.path(name))
         self.authority = Authority(self.path("authority"), authority_key)
         self.anchors = [self.authority.root]
+        with os.fdopen(os.open(self.path("smtp.password"), os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
+            out.write("correct horse battery staple\n")
         self.https_port, self.smtp_port = free_port(), free_port()
         self.config = self.path("unlapsed.yaml")
         self.socket = self.path("state/api.sock")
@@ -208,8 +210,6 @@ http {{
             with open(crt, "wb") as out:
                 out.write(self.authority.self_sign(key, 86400, ['cn = "mail.example.test"', 'dns_name = "localhost"',
                                                                 'ip_address = "127.0.0.1"']))
-            with os.fdopen(os.open(password, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
-                out.write("correct horse battery staple\n")
         self.spawn("smtp", DEBIAN_PYTHON, os.path.join(HERE, "smtp_sink.py"), self.path("mails"), str(self.smtp_port),
                    crt, key, "unlapsed", password)
         self.wait_for(lambda: listens(self.smtp_port), 15, "the SMTP server to listen")

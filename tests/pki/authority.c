@@ -78,7 +78,10 @@ static void set_extensions(X509 *cert, X509 *issuer, const struct authority_plan
     const char *usage = plan->ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature";
 
     X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
-    if (!plan->no_key_ids)
+    if (plan->key_id_of)
+        X509_add1_ext_i2d(cert, NID_subject_key_identifier,
+                          (void *)(uintptr_t)X509_get0_subject_key_id(plan->key_id_of->cert), 0, 0);
+    else if (!plan->no_key_ids)
         extend(cert, &ctx, NID_subject_key_identifier, "hash");
     if (!plan->no_key_ids && issuer != cert)
         extend(cert, &ctx, NID_authority_key_identifier, "keyid:always");

@@ -29,8 +29,9 @@ struct authority_plan {
     const char *names;        /* subjectAltName: "DNS:www.example.com,IP:192.0.2.1" */
     const char *extended_key; /* extendedKeyUsage; NULL: serverAuth for a leaf, none for a CA */
     const char *constraints;  /* nameConstraints: "permitted;DNS:example.com" */
-    bool no_key_ids;          /* without subject and authority key identifiers */
-    bool sha1;                /* signed over SHA-1 */
+    const struct authority *key_id_of; /* its subject key identifier, as a stranger copies it */
+    bool no_key_ids;                   /* without subject and authority key identifiers */
+    bool sha1;                         /* signed over SHA-1 */
 };
 
 /* issuer NULL is self-signed. Fails the test when OpenSSL does. */

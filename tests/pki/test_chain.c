@@ -12,7 +12,10 @@
 #define DAYS(count) (AUTHORITY_NOW + (int64_t)(count)*AUTHORITY_DAY)
 
 /* What the pool holds, and how often it was asked. */
-static const struct authority *known[1200];
+static struct {
+    const struct authority *authority;
+    uint8_t subject_sha256[SHA256_LEN];
+} known[9700];
 static size_t known_count, asked;
 static struct error err;
 
@@ -22,13 +25,9 @@ static int find(void *self, const uint8_t subject_sha256[SHA256_LEN], struct blo
     asked++;
     if (self)
         return error_set(ret_err, E_IO, "inventory: cannot be read");
-    for (size_t i = 0; i < known_count; i++) {
-        AUTO_CERT struct cert cert = {0};
-
-        ck_assert_int_eq(0, cert_parse(authority_der(known[i]), &cert, NULL));
-        if (memcmp(cert.subject_sha256, subject_sha256, SHA256_LEN) == 0)
-            blobs_add(ret, authority_der(known[i]));
-    }
+    for (size_t i = 0; i < known_count; i++)
+        if (memcmp(known[i].subject_sha256, subject_sha256, SHA256_LEN) == 0)
+            blobs_add(ret, authority_der(known[i].authority));
     return 0;
 }
 
@@ -36,14 +35,25 @@ static const struct chain_pool pool = {NULL, find};
 
 static const struct authority *knows(const struct authority *authority)
 {
+    AUTO_CERT struct cert cert = {0};
+
     ck_assert_uint_lt(known_count, COUNT_OF(known));
-    known[known_count++] = authority;
+    ck_assert_int_eq(0, cert_parse(authority_der(authority), &cert, NULL));
+    known[known_count].authority = authority;
+    memcpy(known[known_count++].subject_sha256, cert.subject_sha256, SHA256_LEN);
     return authority;
 }
 
 static const struct authority *ca(const struct authority *issuer, const char *name)
 {
     return authority_make(issuer, &(struct authority_plan){.subject = name, .ca = true});
+}
+
+static const struct authority *leaf_without_key_id(const struct authority *issuer)
+{
+    return authority_make(
+        issuer,
+        &(struct authority_plan){.subject = "w", .names = "DNS:w.example", .no_key_ids = true});
 }
 
 static const struct authority *leaf_of(const struct authority *issuer)
@@ -187,9 +197,7 @@ START_TEST(test_same_name_other_key)
     for (int i = 0; i < 2; i++) {
         AUTO_CHAIN struct chain chain = {0};
         const struct authority *by = i == 0 ? one : other;
-        const struct authority *leaf = authority_make(
-            by,
-            &(struct authority_plan){.subject = "w", .names = "DNS:w.example", .no_key_ids = true});
+        const struct authority *leaf = leaf_without_key_id(by);
 
         if (i == 1)
             ck_fails(build(leaf, root, &chain), E_NO_CHAIN, "got 1 of that name with another key");
@@ -347,43 +355,80 @@ START_TEST(test_too_long)
 }
 END_TEST
 
-/* A stranger's same-named authorities cost a bounded number of signatures. */
+/* Puts as many self-made certificates into the pool, each with a key of its own. */
+static void flood_with(size_t count, const struct authority_plan *plan)
+{
+    for (size_t i = 0; i < count; i++)
+        knows(authority_make(NULL, plan));
+}
+
+/* Strangers that name no key cost a bounded number of signatures. */
 START_TEST(test_flood_of_names)
 {
     struct chain chain = {0};
-    const struct authority *root = ca(NULL, "Root"), *issuing = ca(root, "Issuing");
-    struct authority_plan flood = {
-        .subject = "Issuing", .ca = true, .no_key_ids = true, .not_after = DAYS(9000)};
+    const struct authority *root = ca(NULL, "Root");
+    struct authority_plan plan = {.subject = "Issuing", .ca = true, .no_key_ids = true};
+    const struct authority *issuing = authority_make(root, &plan);
+    const struct authority *leaf = leaf_without_key_id(issuing);
 
-    for (size_t i = 0; i < 300; i++)
-        knows(authority_make(root, &flood));
+    plan.not_before = DAYS(1);
+    plan.not_after = DAYS(9000);
+    flood_with(2048, &plan);
     knows(issuing);
-    ck_fails(build(leaf_of(issuing), root, &chain), E_NO_CHAIN, "gave up: wanted at most 256");
-    /* The same ones over and over are one; those not valid now wait; an anchor comes first. */
-    for (size_t i = 1; i < 300; i++)
-        known[i] = known[0];
-    ck_ok(build(leaf_of(issuing), root, &chain));
+    ck_fails(build_at(leaf, root, DAYS(2), &chain), E_NO_CHAIN, "gave up: wanted at most 2048");
+    /* Those not valid now wait, an anchor comes first, the same ones over and over are one. */
+    ck_ok(build(leaf, root, &chain));
     CHAIN_IS(chain, issuing);
     chain_done(&chain);
-    while (known_count < 1100)
-        knows(known[0]);
+    ck_ok(build_at(leaf, issuing, DAYS(2), &chain));
+    chain_done(&chain);
+    known[0] = known[1] = known[2]; /* two less: the root is looked at too */
+    ck_ok(build_at(leaf, root, DAYS(2), &chain));
+    chain_done(&chain);
+    for (size_t i = 1; i < 2049; i++)
+        known[i] = known[0];
+    while (known_count < COUNT_OF(known) - 1)
+        known[known_count++] = known[0];
     knows(issuing);
-    known[300] = known[0];
-    ck_fails(build(leaf_of(issuing), root, &chain), E_NO_CHAIN, "gave up");
-    known_count = 0;
-    flood.not_before = DAYS(1);
-    for (size_t i = 0; i < 300; i++)
-        knows(authority_make(root, &flood));
+    ck_fails(build(leaf, root, &chain), E_NO_CHAIN, "gave up");
+}
+END_TEST
+
+/* Longer-lived CAs of the name of the real one, which anybody can make and drop: with a key
+ * identifier of their own, without, and with a copy of the real one. */
+START_TEST(test_poisoned_pool)
+{
+    AUTO_CHAIN struct chain chain = {0};
+    const struct authority *root = ca(NULL, "Root"), *issuing = ca(root, "Issuing");
+    const struct authority *leaf = leaf_of(issuing);
+    struct authority_plan plan = {.subject = "Issuing", .ca = true, .not_after = DAYS(9000)};
+
+    flood_with(1100, &plan);
+    ck_fails(build(leaf, root, &chain), E_NO_CHAIN, "got 1100 of that name with another key");
+    while (known_count < COUNT_OF(known) - 1501) /* as many as may be parsed */
+        known[known_count++] = known[0];
+    plan.key_id_of = issuing;
+    flood_with(600, &plan);
+    plan.key_id_of = NULL;
+    plan.no_key_ids = true;
+    flood_with(900, &plan);
     knows(issuing);
+    ck_ok(build(leaf, root, &chain));
+    CHAIN_IS(chain, issuing);
+}
+END_TEST
+
+/* Whose key identifier fits has its turn before those that have none. */
+START_TEST(test_key_id_first)
+{
+    AUTO_CHAIN struct chain chain = {0};
+    const struct authority *root = ca(NULL, "Root"), *issuing = knows(ca(root, "Issuing"));
+
+    flood_with(2048,
+               &(struct authority_plan){
+                   .subject = "Issuing", .ca = true, .no_key_ids = true, .not_after = DAYS(9000)});
     ck_ok(build(leaf_of(issuing), root, &chain));
-    chain_done(&chain);
-    known_count = 0;
-    flood.subject = "Root";
-    flood.not_before = 0;
-    for (size_t i = 0; i < 300; i++)
-        knows(authority_make(issuing, &flood));
-    ck_ok(build(leaf_of(root), root, &chain));
-    chain_done(&chain);
+    CHAIN_IS(chain, issuing);
 }
 END_TEST
 
@@ -608,6 +653,8 @@ int main(void)
     tcase_add_test(tcase, test_circle);
     tcase_add_test(tcase, test_too_long);
     tcase_add_test(tcase, test_flood_of_names);
+    tcase_add_test(tcase, test_poisoned_pool);
+    tcase_add_test(tcase, test_key_id_first);
     tcase_add_loop_test(tcase, test_broken_rule, 0, COUNT_OF(broken));
     tcase_add_test(tcase, test_good_beside_broken);
     tcase_add_test(tcase, test_last_second);

@@ -337,6 +337,29 @@ START_TEST(folders_one_may_not_write)
 }
 END_TEST
 
+START_TEST(folders_others_steer)
+{
+    AUTO_FREE char *link = testing_path("link");
+    AUTO_FREE char *file = testing_path("link/www.key");
+    struct deploy_order linked = order;
+
+    ck_assert_int_eq(chmod(testing_dir(), 0777), 0);
+    ck_fails(deployer_check(&order, &after.bundle, &err), E_DENIED, "run: chmod o-w /tmp/");
+    ck_fails(deployer_stage(&order, &after.bundle, previous, &err), E_DENIED, "mode 0777");
+    ck_assert_int_eq(chmod(testing_dir(), 0700), 0);
+    ck_assert_int_eq(symlink(testing_dir(), link), 0);
+    linked.files[BUNDLE_KEY] = file;
+    ck_ok(deployer_check(&linked, &after.bundle, &err));
+    if (geteuid() != 0) {
+        printf("# skipped: only root can give a link away\n");
+        return;
+    }
+    ck_assert_int_eq(lchown(link, 12345, 0), 0);
+    ck_fails(deployer_check(&linked, &after.bundle, &err), E_DENIED, "symbolic link of uid 12345");
+    ck_fails(deployer_stage(&linked, &after.bundle, previous, &err), E_DENIED, "uid 12345");
+}
+END_TEST
+
 START_TEST(accounts)
 {
     static char nobody[] = "no-such-user";
@@ -485,6 +508,7 @@ int main(void)
     tcase_add_test(refusals, a_combined_file_is_checked_too);
     tcase_add_test(refusals, places);
     tcase_add_test(refusals, folders_one_may_not_write);
+    tcase_add_test(refusals, folders_others_steer);
     tcase_add_test(refusals, accounts);
     tcase_add_test(refusals, links);
     tcase_add_loop_test(refusals, links_among_our_own_names, 0, 4);

@@ -159,10 +159,17 @@ START_TEST(not_at_ourselves)
 }
 END_TEST
 
+static bool is_root(void)
+{
+    if (geteuid() != 0)
+        printf("# skipped: only root can give files away\n");
+    return geteuid() == 0;
+}
+
 /* A service's account may not make root signal somebody else's process. */
 START_TEST(whose_pid_file)
 {
-    if (geteuid() != 0)
+    if (!is_root())
         return;
     pid_t theirs = start_victim(12345);
     pid_t ours = start_victim(0);
@@ -176,13 +183,89 @@ START_TEST(whose_pid_file)
     ck_fails(deployer_reload(&order, &err), E_REFUSED, "belongs to user 12345");
     ck_assert_int_eq(chown(path, 0, 0), 0);
     ck_assert_int_eq(chmod(path, 0666), 0);
-    ck_fails(deployer_reload(&order, &err), E_REFUSED, "everybody may write");
+    ck_fails(deployer_reload(&order, &err), E_REFUSED, "got mode 0666");
+    ck_assert_int_eq(chmod(path, 0664), 0);
+    ck_assert_int_eq(chown(path, 0, 12345), 0);
+    ck_fails(deployer_reload(&order, &err), E_REFUSED, "only its owner can write, got mode 0664");
     AUTO_FREE char *again = pid_file(their_text);
     ck_assert_int_eq(chown(again, 12345, 0), 0);
     ck_ok(deployer_reload(&order, &err));
     ck_assert_int_eq(status_of(theirs), 42);
     kill(ours, SIGHUP);
     ck_assert_int_eq(status_of(ours), 42);
+}
+END_TEST
+
+/* Nor by a link to a pid file of root. */
+START_TEST(pid_file_is_a_link)
+{
+    pid_t pid = start_victim(0);
+    AUTO_FREE char *text = mem_printf("%d\n", pid);
+    AUTO_FREE char *path = pid_file(text);
+    AUTO_FREE char *link = testing_path("link");
+    AUTO_FREE char *fifo = testing_path("fifo");
+
+    service.reload_signal = SIGHUP;
+    service.pid_file = link;
+    ck_assert_int_eq(symlink(path, link), 0);
+    ck_fails(deployer_reload(&order, &err), E_REFUSED, "got a symbolic link");
+    service.pid_file = fifo;
+    ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+    ck_fails(deployer_reload(&order, &err), E_FORMAT, "wanted a regular file");
+    service.pid_file = path;
+    ck_ok(deployer_reload(&order, &err));
+    ck_assert_int_eq(status_of(pid), 42);
+}
+END_TEST
+
+/* Who may write the folder may move any file there. */
+START_TEST(pid_file_in_a_foreign_folder)
+{
+    AUTO_FREE char *folder = testing_path("run");
+    AUTO_FREE char *path = testing_path("run/pid");
+
+    if (!is_root())
+        return;
+    pid_t theirs = start_victim(12345);
+    pid_t ours = start_victim(0);
+    AUTO_FREE char *our_text = mem_printf("%d\n", ours);
+    AUTO_FREE char *their_text = mem_printf("%d\n", theirs);
+    ck_ok(file_make_dirs(folder, 0755, &err));
+    ck_assert_int_eq(chown(folder, 12345, 12345), 0);
+    ck_ok(file_replace(path, span_text(our_text), FILE_PUBLIC, &err));
+    service.reload_signal = SIGHUP;
+    service.pid_file = path;
+    ck_fails(deployer_reload(&order, &err), E_REFUSED, "its folder belongs to user 12345");
+    ck_assert_int_eq(chmod(folder, 0757), 0);
+    ck_fails(deployer_reload(&order, &err), E_DENIED, "chmod o-w");
+    ck_assert_int_eq(chmod(folder, 0755), 0);
+    ck_ok(file_replace(path, span_text(their_text), FILE_PUBLIC, &err));
+    ck_ok(deployer_reload(&order, &err));
+    ck_assert_int_eq(status_of(theirs), 42);
+    kill(ours, SIGHUP);
+    ck_assert_int_eq(status_of(ours), 42);
+}
+END_TEST
+
+/* What others may write is not run by root. */
+START_TEST(whose_program)
+{
+    AUTO_FREE char *path = testing_path("program");
+    static const char script[] = "#!/bin/sh\nexit 0\n";
+
+    if (!is_root())
+        return;
+    ck_ok(file_replace(path, span_text(script), (struct file_access){0, 0, 0755}, &err));
+    service.test[0] = service.reload[0] = path;
+    ck_ok(deployer_test(&order, &err));
+    ck_assert_int_eq(chmod(path, 0757), 0);
+    ck_fails(deployer_test(&order, &err), E_DENIED, "wanted a file that only root can write");
+    ck_fails(deployer_reload(&order, &err), E_DENIED, "program of testd");
+    ck_assert_int_eq(chmod(path, 0755), 0);
+    ck_assert_int_eq(chown(path, 12345, 0), 0);
+    ck_fails(deployer_test(&order, &err), E_DENIED, "run: chown root");
+    ck_assert_int_eq(unlink(path), 0);
+    ck_fails(deployer_test(&order, &err), E_NOT_FOUND, "No such file");
 }
 END_TEST
 
@@ -318,6 +401,9 @@ int main(void)
     tcase_add_test(commands_case, signals);
     tcase_add_test(commands_case, not_at_ourselves);
     tcase_add_test(commands_case, whose_pid_file);
+    tcase_add_test(commands_case, pid_file_is_a_link);
+    tcase_add_test(commands_case, pid_file_in_a_foreign_folder);
+    tcase_add_test(commands_case, whose_program);
     suite_add_tcase(suite, commands_case);
     tcase_add_checked_fixture(server_case, setup_server, teardown_server);
     tcase_set_timeout(server_case, TESTING_SLOW_SECONDS);

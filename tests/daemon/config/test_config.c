@@ -93,20 +93,38 @@ START_TEST(empty_file_means_defaults)
 }
 END_TEST
 
+/* A password file as it must be. */
+static char *password_file(void)
+{
+    write_text("pw", "secret\n");
+    return testing_path("pw");
+}
+
+static char *replace(const char *text, const char *old, const char *new)
+{
+    const char *at = strstr(text, old);
+
+    ck_assert_ptr_nonnull(at);
+    return mem_printf("%.*s%s%s", (int)(at - text), text, new, at + strlen(old));
+}
+
 START_TEST(every_key_is_read)
 {
-    struct config *config =
-        load("host: web1.example.com\n"
-             "inventory: /a/inventory.db\n"
-             "sealing-key: /a/key\n"
-             "socket: /a/sock\n"
-             "requests: /a/requests\n"
-             "drop: {folder: /a/drop, shown: '\\\\share\\drop', settle: 5s, scan: 2m}\n"
-             "access: {read-group: readers, admin-group: admins}\n"
-             "mail: {server: mail.example.com, port: 2525, tls: opportunistic, ca-file: /a/ca,\n"
-             "       user: u, password-file: /a/pw, from: u@example.com, timeout: 5s,\n"
-             "       retry: [1s, 2s], give-up: 1h}\n"
-             "recipients: [ops@example.com, b@example.com]\n");
+    AUTO_FREE char *password = password_file();
+    AUTO_FREE char *text =
+        replace("host: web1.example.com\n"
+                "inventory: /a/inventory.db\n"
+                "sealing-key: /a/key\n"
+                "socket: /a/sock\n"
+                "requests: /a/requests\n"
+                "drop: {folder: /a/drop, shown: '\\\\share\\drop', settle: 5s, scan: 2m}\n"
+                "access: {read-group: adm, admin-group: root}\n"
+                "mail: {server: mail.example.com, port: 2525, tls: opportunistic, ca-file: /a/ca,\n"
+                "       user: u, password-file: /a/pw, from: u@example.com, timeout: 5s,\n"
+                "       retry: [1s, 2s], give-up: 1h}\n"
+                "recipients: [ops@example.com, b@example.com]\n",
+                "/a/pw", password);
+    struct config *config = load(text);
 
     ck_assert_str_eq(config->host, "web1.example.com");
     ck_assert_str_eq(config->inventory, "/a/inventory.db");
@@ -117,14 +135,14 @@ START_TEST(every_key_is_read)
     ck_assert_str_eq(config->drop_shown, "\\\\share\\drop");
     ck_assert_int_eq(config->drop_settle, 5);
     ck_assert_int_eq(config->drop_scan, 120);
-    ck_assert_str_eq(config->read_group, "readers");
-    ck_assert_str_eq(config->admin_group, "admins");
+    ck_assert_str_eq(config->read_group, "adm");
+    ck_assert_str_eq(config->admin_group, "root");
     ck_assert_str_eq(config->mail.host, "mail.example.com");
     ck_assert_int_eq(config->mail.port, 2525);
     ck_assert_int_eq(config->mail.tls, SMTP_TLS_OPPORTUNISTIC);
     ck_assert_str_eq(config->mail.ca_file, "/a/ca");
     ck_assert_str_eq(config->mail.user, "u");
-    ck_assert_str_eq(config->mail.password_file, "/a/pw");
+    ck_assert_str_eq(config->mail.password_file, password);
     ck_assert_str_eq(config->mail.from, "u@example.com");
     ck_assert_int_eq(config->mail.timeout, 5);
     ck_assert_uint_eq(config->mail_retry_count, 2);
@@ -149,8 +167,11 @@ START_TEST(port_follows_tls_and_user)
          SMTP_TLS_IMPLICIT, 465},
     };
 
+    AUTO_FREE char *password = password_file();
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct config *config = load(rows[i].text);
+        AUTO_FREE char *text = strstr(rows[i].text, "/p") ? replace(rows[i].text, "/p", password)
+                                                          : mem_strdup(rows[i].text);
+        struct config *config = load(text);
 
         ck_assert_msg(config->mail.tls == rows[i].tls && config->mail.port == rows[i].port,
                       "row %zu: %d %d", i, config->mail.tls, config->mail.port);
@@ -305,12 +326,17 @@ START_TEST(mail_hangs_together)
 {
     load_wrong("mail: {port: 25}\n", "u.yaml:1:7: mail: wanted the key server, got none\n"
                                      "u.yaml:1:7: mail: wanted the key from, got none\n");
-    load_wrong("mail: {server: m, from: a@b, user: u, password-file: /p, tls: none}\n",
-               "u.yaml:1:36: user: wanted tls: required or implicit with a user, got none: "
-               "credentials are never sent without TLS\n");
+    AUTO_FREE char *password = password_file();
+    AUTO_FREE char *clear = mem_printf(
+        "mail: {server: m, from: a@b, user: u, password-file: %s, tls: none}\n", password);
+    AUTO_FREE char *nobody =
+        mem_printf("mail: {server: m, from: a@b, password-file: %s}\n", password);
+
+    load_wrong(clear, "u.yaml:1:36: user: wanted tls: required or implicit with a user, got none: "
+                      "credentials are never sent without TLS\n");
     load_wrong("mail: {server: m, from: a@b, user: u}\n",
                "u.yaml:1:36: user: wanted a password-file with a user, got none\n");
-    load_wrong("mail: {server: m, from: a@b, password-file: /p}\n",
+    load_wrong(nobody,
                "u.yaml:1:45: password-file: wanted a user with a password-file, got none\n");
 }
 END_TEST
@@ -319,6 +345,133 @@ START_TEST(named_folder_must_exist)
 {
     load_wrong("policies: /nowhere/at/all\n",
                "folder /nowhere/at/all: cannot read: No such file or directory\n");
+}
+END_TEST
+
+/* ---- what steers root ---- */
+
+static void set_mode(const char *name, mode_t mode)
+{
+    AUTO_FREE char *path = testing_path(name);
+
+    ck_assert_int_eq(chmod(path, mode), 0);
+}
+
+/* The configuration of an attacker is not even parsed. */
+START_TEST(others_may_not_write_the_file)
+{
+    AUTO_FREE char *path = testing_path("u.yaml");
+    AUTO_FREE char *says = mem_printf("configuration: file %s: wanted a file that only root can "
+                                      "write, got mode 0666 of uid %u; run: chmod go-w %s",
+                                      path, (unsigned)geteuid(), path);
+    struct config *config = NULL;
+
+    write_text("u.yaml", "hosts: x\n");
+    set_mode("u.yaml", 0666);
+    buf_init(&complaints, BUF_MAX_CONFIG);
+    ck_fails(config_load(path, &config, &complaints, &err), E_DENIED, says);
+    ck_assert_str_eq(buf_text(&complaints), "");
+    set_mode("u.yaml", 0600);
+    ck_assert_int_eq(chmod(testing_dir(), 0757), 0);
+    ck_fails(config_load(path, &config, &complaints, &err), E_DENIED, "configuration: folder");
+    ck_assert_ptr_null(config);
+    if (geteuid() != 0) {
+        printf("# skipped: only root can give a file away\n");
+        return;
+    }
+    ck_assert_int_eq(chmod(testing_dir(), 0755), 0);
+    ck_assert_int_eq(chown(path, 65534, 0), 0);
+    ck_fails(config_load(path, &config, &complaints, &err), E_DENIED, "got mode 0600 of uid 65534");
+}
+END_TEST
+
+START_TEST(others_may_not_write_policies_and_services)
+{
+    unsigned uid = geteuid();
+
+    make_folder("policies");
+    make_folder("services");
+    write_text("policies/a.yaml", "policies: {a: {}}");
+    write_text("policies/b.yaml", "policies: {b: {}}");
+    write_text("services/s.yaml", "services: {shop: {extends: nginx}}");
+    set_mode("policies/b.yaml", 0602);
+    set_mode("services/s.yaml", 0666);
+    AUTO_FREE char *files =
+        mem_printf("file policies/b.yaml: wanted a file that only root can write, got mode 0602 of "
+                   "uid %u; run: chmod go-w policies/b.yaml\n"
+                   "file services/s.yaml: wanted a file that only root can write, got mode 0666 of "
+                   "uid %u; run: chmod go-w services/s.yaml\n",
+                   uid, uid);
+    load_wrong("", files);
+    /* One line for a folder, and nothing of it is read. */
+    set_mode("policies", 0777);
+    set_mode("services/s.yaml", 0644);
+    AUTO_FREE char *folder =
+        mem_printf("folder policies: wanted a folder that only root can write, got mode 0777 of "
+                   "uid %u; run: chmod go-w policies\n",
+                   uid);
+    load_wrong("", folder);
+    set_mode("policies", 0755);
+    set_mode("policies/b.yaml", 0644);
+    config_free(load(""));
+}
+END_TEST
+
+START_TEST(password_file_is_private)
+{
+    AUTO_FREE char *path = password_file();
+    AUTO_FREE char *text =
+        mem_printf("mail: {server: m, from: a@b, user: u, password-file: %s}\n", path);
+    AUTO_FREE char *says =
+        mem_printf("u.yaml:1:54: password-file: file pw: wanted a file that only root can read and "
+                   "write, got mode 0640 of uid %u; run: chmod go-rwx pw\n",
+                   (unsigned)geteuid());
+
+    config_free(load(text));
+    set_mode("pw", 0640);
+    load_wrong(text, says);
+    load_wrong("mail: {server: m, from: a@b, user: u, password-file: /nowhere/pw}\n",
+               "u.yaml:1:54: password-file: file /nowhere/pw: cannot look at: No such file or "
+               "directory\n");
+}
+END_TEST
+
+/* ---- what the daemon needs and a file cannot show ---- */
+
+START_TEST(groups_must_exist)
+{
+    load_wrong("access: {read-group: no-such-group, admin-group: nor-this}\n",
+               "u.yaml:1:22: read-group: wanted a group of this machine, got \"no-such-group\"\n"
+               "u.yaml:1:50: admin-group: wanted a group of this machine, got \"nor-this\"\n");
+}
+END_TEST
+
+/* Each once, however many policies inherit it. */
+START_TEST(anchors_must_be_readable)
+{
+    AUTO_FREE char *empty = testing_path("empty.pem");
+    AUTO_BUF struct buf all;
+    AUTO_FREE char *path = testing_path("u.yaml");
+    AUTO_FREE char *policy = mem_printf("policies:\n"
+                                        "  a: {anchors: {files: [/nowhere/root.pem, %s]}}\n"
+                                        "  b: {extends: a}\n",
+                                        empty);
+    struct config *config = NULL;
+    size_t lines = 0;
+
+    make_folder("policies");
+    write_text("policies/a.yaml", policy);
+    write_text("empty.pem", "");
+    write_text("u.yaml", "");
+    buf_init(&all, BUF_MAX_CONFIG);
+    ck_fails(config_load(path, &config, &all, &err), E_CONFIG, "policy a: anchors: ");
+    ck_assert_ptr_null(config);
+    for (const char *at = buf_text(&all); *at; at++)
+        lines += *at == '\n';
+    ck_assert_msg(lines == 2, "%s", buf_text(&all));
+    ck_assert_ptr_nonnull(strstr(buf_text(&all), "policies/a.yaml: policy a: anchors: "));
+    ck_assert_ptr_nonnull(strstr(buf_text(&all), "/nowhere/root.pem: cannot open: No such file"));
+    ck_assert_ptr_nonnull(strstr(buf_text(&all), "empty.pem"));
 }
 END_TEST
 
@@ -345,7 +498,8 @@ START_TEST(example_works_as_shipped)
     ck_assert_ptr_null(config->mail.host);
     ck_assert_str_eq(config->socket, "/run/unlapsed/api.sock");
     config_free(config);
-    /* What is commented out works, too, but for the folders, which may not exist. */
+    /* What is commented out works, too, but for the folders, which may not exist; the group and the
+     * password file are put in place of those of another machine. */
     AUTO_BUF struct buf whole;
     buf_init(&whole, BUF_MAX_CONFIG);
     for (const char *line = (const char *)text.data; *line; line = strchr(line, '\n') + 1) {
@@ -359,11 +513,14 @@ START_TEST(example_works_as_shipped)
         line += space + option;
         buf_add(&whole, line, (size_t)(strchr(line, '\n') - line) + 1);
     }
-    config = load(whole.data);
+    AUTO_FREE char *password = password_file();
+    AUTO_FREE char *known = replace(buf_text(&whole), "admin-group: unlapsed", "admin-group: root");
+    AUTO_FREE char *all = replace(known, "/etc/unlapsed/mail.password", password);
+    config = load(all);
     ck_assert_str_eq(config->mail.host, "mail.example.com");
     ck_assert_int_eq(config->mail.port, 587);
     ck_assert_str_eq(config->drop_shown, "\\\\files\\certificates\\drop");
-    ck_assert_str_eq(config->admin_group, "unlapsed");
+    ck_assert_str_eq(config->admin_group, "root");
     ck_assert_str_eq(config->recipients.items[0], "ops@example.com");
     config_free(config);
 }
@@ -385,6 +542,11 @@ int main(void)
     tcase_add_test(tcase, socket_path_must_fit);
     tcase_add_test(tcase, mail_hangs_together);
     tcase_add_test(tcase, named_folder_must_exist);
+    tcase_add_test(tcase, others_may_not_write_the_file);
+    tcase_add_test(tcase, others_may_not_write_policies_and_services);
+    tcase_add_test(tcase, password_file_is_private);
+    tcase_add_test(tcase, groups_must_exist);
+    tcase_add_test(tcase, anchors_must_be_readable);
     tcase_add_test(tcase, missing_file_is_told);
     tcase_add_test(tcase, example_works_as_shipped);
     suite_add_tcase(suite, tcase);
