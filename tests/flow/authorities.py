@@ -75,8 +75,8 @@ class Certtool(Foreign):
     def sign(self, csr):
         out = self.path("leaf.pem")
         run("certtool", "--generate-certificate", "--load-request", self.write_csr(csr),
-            "--load-ca-certificate", self.path(f"{self.depth}.pem"), "--load-ca-privkey", self.path(f"{self.depth}.key"),
-            "--template", self.template("signing_key", "tls_www_server", "honor_crq_ext = 2.5.29.17",
+            "--load-ca-certificate", self.path(f"{self.depth}.pem"),
+            "--load-ca-privkey", self.path(f"{self.depth}.key"), "--template", self.template("signing_key", "tls_www_server", "honor_crq_ext = 2.5.29.17",
                                         f"expiration_days = {DAYS}"), "--outfile", out)
         return read(out)
 
@@ -141,8 +141,8 @@ authorityKeyIdentifier = keyid
 
     def make_root(self):
         openssl_key(self.path("0.key"), self.key)
-        run("openssl", "req", "-x509", "-new", "-key", self.path("0.key"), "-subj", "/CN=" + self.subject(0), "-days", "3650",
-            "-config", self.config(0), "-extensions", "v3_root", *self.signature, "-out", self.path("0.pem"))
+        run("openssl", "req", "-x509", "-new", "-key", self.path("0.key"), "-subj", "/CN=" + self.subject(0),
+            "-days", "3650", "-config", self.config(0), "-extensions", "v3_root", *self.signature, "-out", self.path("0.pem"))
 
     def make_intermediate(self, level):
         openssl_key(self.path(f"{level}.key"), self.key)
@@ -151,8 +151,8 @@ authorityKeyIdentifier = keyid
         self.issue(level - 1, csr, "v3_ca", self.path(f"{level}.pem"), 1000)
 
     def issue(self, level, csr, extensions, out, days):
-        run("openssl", "ca", "-batch", "-config", self.config(level), "-extensions", extensions, "-in", self.write_csr(csr),
-            "-out", out, "-days", str(days), *self.signature)
+        run("openssl", "ca", "-batch", "-config", self.config(level), "-extensions", extensions,
+            "-in", self.write_csr(csr), "-out", out, "-days", str(days), *self.signature)
 
     def sign(self, csr):
         self.issue(self.depth, csr, "v3_server", self.path("leaf.pem"), DAYS)
@@ -166,8 +166,9 @@ class PssCa(OpensslCa):
 
     def make_root(self):
         openssl_key(self.path("0.key"), self.key)
-        run("openssl", "req", "-x509", "-new", "-key", self.path("0.key"), "-subj", "/CN=" + self.subject(0), "-days", "3650",
-            "-config", self.config(0), "-extensions", "v3_root", "-sha512", *self.signature[2:], "-out", self.path("0.pem"))
+        run("openssl", "req", "-x509", "-new", "-key", self.path("0.key"), "-subj", "/CN=" + self.subject(0),
+            "-days", "3650", "-config", self.config(0), "-extensions", "v3_root", "-sha512", *self.signature[2:],
+            "-out", self.path("0.pem"))
 
 
 class Cfssl(Foreign):

@@ -44,13 +44,23 @@ def has_strace():
 HAS_STRACE = has_strace()
 
 # fresh: on an empty inventory. undo: "" or what refuses the new pair at first, "test" or "reload". restarts: seconds
-# after which each of so many further starts is killed too. delivery: how the authority sends.
-Plan = collections.namedtuple("Plan", "kind fresh undo instant restarts delivery")
+# after which each of so many further starts is killed too. delivery: how the authority sends. rotate: by a new
+# intermediate.
+Plan = collections.namedtuple("Plan", "kind fresh undo instant restarts delivery rotate", defaults=(False,))
 Delivery = collections.namedtuple("Delivery", "form first pause")
 
 
+def draw_delivery(random):
+    return Delivery(random.choice(("parts", "parts", "whole")), random.choice(("leaf", "chain")),
+                    random.choice((0, random.uniform(0, 2.5))))
+
+
 def make_plan(number, random, measured):
-    """Round `number` (from 0): the kinds take turns, the rest is drawn. `measured` is what the first road took."""
+    """Round `number` (from 0): the kinds take turns, the rest is drawn. `measured` is what the first road took; it
+    changes what is drawn only in proportion, so that a seed keeps its meaning."""
+    def one_of(count):
+        return 1 + int(random.random() * count)
+
     kind = ("start", "log", "undo", "swap", "again", "call" if HAS_STRACE and number % 12 < 6 else "file")[number % 6]
     undo = random.choice(("test", "reload")) if kind == "undo" else ""
     delay = random.choice((0, 0, random.uniform(0, 0.005), random.uniform(0, 0.05)))
@@ -60,26 +70,25 @@ def make_plan(number, random, measured):
     elif kind == "undo":
         # Changes of the pair itself: 1 and 2 are its swap, 3 and 4 its return.
         instant = random.choice((Instant("log", random.choice(UNDO_POINTS), 1, delay),
-                                 Instant("file", "live", random.randint(1, 2 * measured["live"]), delay),
-                                 Instant("file", "pair", random.randint(1, 4), delay),
+                                 Instant("file", "live", one_of(2 * measured["live"]), delay),
+                                 Instant("file", "pair", one_of(4), delay),
                                  Instant("log", "swapped", 1, random.uniform(0, 1)) if undo == "reload" else
                                  Instant("file", "pair", 2, delay)))
     elif kind == "swap":
-        instant = Instant("file", "live", random.randint(1, measured["live"]), delay)
+        instant = Instant("file", "live", one_of(measured["live"]), delay)
     elif kind == "call":
         what = random.choice(list(CALLS))
-        instant = Instant("call", what, random.randint(1, CALLS[what]), 0)
+        instant = Instant("call", what, one_of(CALLS[what]), 0)
     elif kind == "file":
         what = random.choice(("state", "state", "drop", "requests"))
-        instant = Instant("file", what, random.randint(1, max(1, measured[what])), delay)
+        instant = Instant("file", what, one_of(measured[what]), delay)
     elif kind == "start" and random.random() < 0.5:
         instant = Instant("time", "", random.uniform(0, measured["start"]), 0)
     restarts = []
     if kind in ("again", "start"):
-        restarts = [random.uniform(0, 1.2 * measured["start"]) for _ in range(random.randint(1, 2))]
-    delivery = Delivery(random.choice(("parts", "parts", "whole")), random.choice(("leaf", "chain")),
-                        random.choice((0, random.uniform(0, 2.5))))
-    return Plan(kind, kind == "start", undo, instant, tuple(restarts), delivery)
+        restarts = [random.uniform(0, 1.2 * measured["start"]) for _ in range(one_of(2))]
+    return Plan(kind, kind == "start", undo, instant, tuple(restarts), draw_delivery(random),
+                random.random() < 0.7)
 
 
 def words_of(plan):
@@ -172,12 +181,12 @@ class SoakLab(Lab):
         self.start_clients(2)
 
     def spawn_daemon(self, call=None):
-        """With a call, strace kills the daemon before its n-th of that name; one worker thread, since strace counts each
-        thread alone."""
+        """With a call, strace kills the daemon before its n-th of that name; one worker thread, since strace counts
+        each thread alone; not what it runs (-b)."""
         words = [self.program("unlapsed"), "-c", self.config]
         if call:
-            words = ["env", "UV_THREADPOOL_SIZE=1", "strace", "-D", "-f", "-b", "execve", "-qqq", "-o", "/dev/null", "-e", "trace=" + call.what,
-                     "-e", f"inject={call.what}:signal=KILL:when={call.at}", *words]
+            words = ["env", "UV_THREADPOOL_SIZE=1", "strace", "-D", "-f", "-b", "execve", "-qqq", "-o", "/dev/null",
+                     "-e", "trace=" + call.what, "-e", f"inject={call.what}:signal=KILL:when={call.at}", *words]
         self.spawn("unlapsed", *words)
 
     def is_dead(self):
@@ -430,8 +439,8 @@ class Round:
             assert len(row) == 1 and row[0][0] and row[0][1] and row[0][2] is None, row
             taken = len(inventory.rows("SELECT id FROM deliveries")) - self.deliveries_before
             assert taken == len(self.dropped), f"{len(self.dropped)} files were dropped, {taken} deliveries taken"
-            twice = inventory.rows("SELECT certificate_id, renewal_id, stage, recipient FROM notices GROUP BY 1, 2, 3, 4"
-                                   " HAVING count(*) > 1")
+            twice = inventory.rows("SELECT certificate_id, renewal_id, stage, recipient FROM notices"
+                                   " GROUP BY 1, 2, 3, 4 HAVING count(*) > 1")
             assert not twice, twice
 
     def judge_mails(self):
@@ -479,8 +488,8 @@ class Round:
 class Soak:
     """Rounds until there were enough kills, in as many labs as it takes."""
 
-    def __init__(self, random, build=None):
-        self.random, self.build = random, build
+    def __init__(self, build=None):
+        self.build = build
         self.lab = None
         self.measured = None
         self.hits = collections.Counter()
@@ -516,7 +525,7 @@ class Soak:
         if plan.fresh or self.lab is None:
             self.new_lab()
             plan = plan._replace(fresh=True)
-        elif self.random.random() < 0.7:
+        elif plan.rotate:
             self.lab.authority.rotate()
         one = Round(self.lab, plan)
         try:

@@ -61,7 +61,7 @@ def glued(pem):
 
 def prose(pem):
     """What authorities write around it in one and the same file."""
-    return (b"Dear customer,\n\nyour order 4711 ---- thank you! ---- was processed.\n\nServer certificate and chain:\n\n"
+    return (b"Dear customer,\n\nyour order 4711 ---- thank you! ---- was processed.\n\nCertificate and chain:\n\n"
             + b"\n(next)\n".join(blocks(pem)) + b"\nKind regards\n-- \nThe authority -----\n")
 
 
