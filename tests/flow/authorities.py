@@ -74,10 +74,11 @@ class Certtool(Foreign):
 
     def sign(self, csr):
         out = self.path("leaf.pem")
-        run("certtool", "--generate-certificate", "--load-request", self.write_csr(csr),
+        run("certtool", "--generate-certificate", "--load-request", self.write_csr(csr), "--outfile", out,
             "--load-ca-certificate", self.path(f"{self.depth}.pem"),
-            "--load-ca-privkey", self.path(f"{self.depth}.key"), "--template", self.template("signing_key", "tls_www_server", "honor_crq_ext = 2.5.29.17",
-                                        f"expiration_days = {DAYS}"), "--outfile", out)
+            "--load-ca-privkey", self.path(f"{self.depth}.key"),
+            "--template", self.template("signing_key", "tls_www_server", "honor_crq_ext = 2.5.29.17",
+                                        f"expiration_days = {DAYS}"))
         return read(out)
 
 
@@ -142,7 +143,8 @@ authorityKeyIdentifier = keyid
     def make_root(self):
         openssl_key(self.path("0.key"), self.key)
         run("openssl", "req", "-x509", "-new", "-key", self.path("0.key"), "-subj", "/CN=" + self.subject(0),
-            "-days", "3650", "-config", self.config(0), "-extensions", "v3_root", *self.signature, "-out", self.path("0.pem"))
+            "-days", "3650", "-config", self.config(0), "-extensions", "v3_root", *self.signature,
+            "-out", self.path("0.pem"))
 
     def make_intermediate(self, level):
         openssl_key(self.path(f"{level}.key"), self.key)

@@ -173,8 +173,8 @@ class Road:
         """The certificates that the server sends, in order, in PEM; verified against this root alone."""
         done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{self.port}", "-servername", self.host,
                                "-verify_hostname", self.host, "-CAfile", self.authority.root, "-no-CAstore",
-                               "-no-CApath", "-verify_return_error", "-showcerts"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=20, check=False)
+                               "-no-CApath", "-verify_return_error", "-showcerts"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20, check=False)
         self.verified = done.returncode == 0
         return form.blocks(done.stdout)
 
