@@ -185,15 +185,57 @@ static int wait_for_chain(const struct judgement *on, const struct error *why,
     return rc == 0 ? life_plan(life, on->certificate->id, err) : rc;
 }
 
+/* It passed its gates and its chain is built. */
+static int accept(const struct judgement *on, const struct chain *chain, const char *warnings,
+                  struct leaf_outcome *ret, struct error *err)
+{
+    ret->result = LEAF_ACCEPTED;
+    buf_printf(
+        &ret->text,
+        "   Accepted for the certificate %s. It goes on from here by itself; nothing is left "
+        "for you to do.\n",
+        on->certificate->name);
+    if (warnings[0] != '\0')
+        buf_printf(&ret->text, "   Warning: %s.\n", warnings);
+    int rc = keep_leaf(on, true, ret, err);
+    return rc < 0 ? rc : renewal_accept(on->life, on->renewal, on->leaf, chain, on->file, err);
+}
+
+/* The gates are passed: what now depends on the chain. */
+static int judge_chain(const struct judgement *on, const char *warnings, struct leaf_outcome *ret,
+                       struct error *err)
+{
+    AUTO_CHAIN struct chain chain = {0};
+    struct error why = {0};
+    int rc = chain_for(on->life, on->policy, on->leaf, on->der, on->now, &chain, &why);
+
+    if (rc == E_NO_CHAIN && on->waiting >= WAITING_MAX)
+        return refuse(on,
+                      "too many certificates for this CSR wait for their chain already: bring it "
+                      "together with its chain",
+                      ret, err);
+    if (rc == E_NO_CHAIN)
+        return wait_for_chain(on, &why, ret, err);
+    /* What may pass by itself leaves the file where it is, to be taken again. */
+    if (rc < 0 && code_retry(rc) == RETRY_TRANSIENT)
+        return error_set(err, rc, "%s", why.text);
+    if (rc < 0)
+        return refuse(on, why.text, ret, err);
+    if (on->renewal->accepted_at != UTC_NEVER && on->renewal->key.sealed.len == 0)
+        return refuse(on,
+                      "its key was never readable here, so it cannot be installed: run \"unlapse "
+                      "renew\" and order with the new CSR",
+                      ret, err);
+    return accept(on, &chain, warnings, ret, err);
+}
+
 static int judge(const struct judgement *on, struct leaf_outcome *ret, struct error *err)
 {
-    struct life *life = on->life;
-    AUTO_CHAIN struct chain chain = {0};
     AUTO_BUF struct buf reasons;
     AUTO_BUF struct buf warnings;
     struct certificate_facts facts;
     struct gate_report report;
-    int rc = life_facts(life->inventory, on->certificate, &facts, err);
+    int rc = life_facts(on->life->inventory, on->certificate, &facts, err);
 
     buf_init(&reasons, BUF_MAX_RECEIPT);
     buf_init(&warnings, BUF_MAX_RECEIPT);
@@ -204,40 +246,8 @@ static int judge(const struct judgement *on, struct leaf_outcome *ret, struct er
                 &report);
     list_findings(&report, SEVERITY_REFUSE, &reasons);
     list_findings(&report, SEVERITY_WARN, &warnings);
-    if (report.refused)
-        return refuse(on, buf_text(&reasons), ret, err);
-    struct error why = {0};
-    rc = chain_for(life, on->policy, on->leaf, on->der, on->now, &chain, &why);
-    if (rc == E_NO_CHAIN && on->waiting >= WAITING_MAX)
-        return refuse(on,
-                      "too many certificates for this CSR wait for their chain already: bring it "
-                      "together with its chain",
-                      ret, err);
-    if (rc == E_NO_CHAIN)
-        return wait_for_chain(on, &why, ret, err);
-    if (rc == E_REFUSED)
-        return refuse(on, why.text, ret, err);
-    /* What may pass by itself leaves the file where it is, to be taken again. */
-    if (rc < 0 && code_retry(rc) == RETRY_TRANSIENT)
-        return error_set(err, rc, "%s", why.text);
-    if (rc < 0)
-        return refuse(on, why.text, ret, err);
-    if (on->renewal->accepted_at != UTC_NEVER && on->renewal->key.sealed.len == 0)
-        return refuse(
-            on,
-            "its key was never readable here, so it cannot be installed: run \"unlapse renew\" and "
-            "order with the new CSR",
-            ret, err);
-    ret->result = LEAF_ACCEPTED;
-    buf_printf(
-        &ret->text,
-        "   Accepted for the certificate %s. It goes on from here by itself; nothing is left "
-        "for you to do.\n",
-        on->certificate->name);
-    if (warnings.len > 0)
-        buf_printf(&ret->text, "   Warning: %s.\n", buf_text(&warnings));
-    rc = keep_leaf(on, true, ret, err);
-    return rc < 0 ? rc : renewal_accept(life, on->renewal, on->leaf, &chain, on->file, err);
+    return report.refused ? refuse(on, buf_text(&reasons), ret, err)
+                          : judge_chain(on, buf_text(&warnings), ret, err);
 }
 
 static int already_known(struct life *life, const struct match *match, struct leaf_outcome *ret,

@@ -20,6 +20,14 @@ static void open_due(void)
     scene_open(&scene, 6 * DAY, "");
 }
 
+/* As far as the daemon gets alone: the request is out, the authority's answer is awaited. */
+static void open_asked(void)
+{
+    open_due();
+    scene_add(&scene);
+    scene_run(&scene);
+}
+
 static void close_scene(void)
 {
     scene_done(&scene);
@@ -27,8 +35,6 @@ static void close_scene(void)
 
 START_TEST(the_whole_road)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     ck_assert_str_eq(scene_state(&scene), "handed over");
     ck_assert(scene_serves(&scene, scene.old_leaf));
     ck_assert_int_eq(scene_mails(&scene, "csr-ready"), 1);
@@ -59,8 +65,6 @@ END_TEST
 
 START_TEST(leaf_waits_for_its_chain_in_any_order)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     const struct authority *other =
         authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
     AUTO_BLOB struct blob csr = scene_csr(&scene);
@@ -85,9 +89,6 @@ END_TEST
 START_TEST(an_untrusted_chain_is_told_at_once_and_taken_when_trusted)
 {
     struct error err = {0};
-
-    scene_add(&scene);
-    scene_run(&scene);
     const struct authority *root =
         authority_make(NULL, &(struct authority_plan){.subject = "Strange Root", .ca = true});
     AUTO_BLOB struct blob csr = scene_csr(&scene);
@@ -120,9 +121,6 @@ START_TEST(a_leaf_that_waited_too_long_replaces_nothing_better)
 {
     struct error err = {0};
     int64_t id = 0;
-
-    scene_add(&scene);
-    scene_run(&scene);
     const struct authority *other =
         authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
     AUTO_BLOB struct blob csr = scene_csr(&scene);
@@ -164,8 +162,6 @@ static void expect_refusal(const char *what, struct span data, const char *reaso
 
 START_TEST(wrong_deliveries_are_refused_with_their_reason)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     const struct authority *foreign =
         authority_make(scene.issuing, &(struct authority_plan){.subject = "www.example.com",
                                                                .names = "DNS:www.example.com"});
@@ -200,8 +196,6 @@ END_TEST
 /* The certificate itself is damaged, its chain is whole: nobody shall wait for what never comes. */
 START_TEST(a_broken_leaf_beside_a_whole_chain_is_refused)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     const struct authority *leaf = scene_sign(&scene, NULL);
     const char *pem = authority_pem(leaf);
     AUTO_FREE char *bundle =
@@ -216,8 +210,6 @@ END_TEST
 
 START_TEST(a_missing_name_is_refused_and_a_better_one_is_welcome)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     /* Same key, other name: what an authority returns that was asked for something else. */
     const struct authority *leaf = scene_sign(&scene, NULL);
     const struct authority *other =
@@ -234,8 +226,6 @@ END_TEST
 
 START_TEST(an_untrusted_root_is_refused)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     const struct authority *root =
         authority_make(NULL, &(struct authority_plan){.subject = "Other Root", .ca = true});
     AUTO_BLOB struct blob csr = scene_csr(&scene);
@@ -249,8 +239,6 @@ END_TEST
 
 START_TEST(the_same_delivery_twice_is_known)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     const struct authority *leaf = scene_sign(&scene, NULL);
 
     ck_assert(scene_deliver_all(&scene, leaf));
@@ -265,8 +253,6 @@ END_TEST
 
 START_TEST(a_reissue_for_the_same_key_is_its_own_turn)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     AUTO_BLOB struct blob csr = scene_csr(&scene);
 
     ck_assert(scene_deliver_all(&scene, scene_sign(&scene, NULL)));
@@ -283,8 +269,6 @@ END_TEST
 
 START_TEST(a_refused_reissue_leaves_nothing_open)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     AUTO_BLOB struct blob csr = scene_csr(&scene);
     const struct authority *leaf = scene_sign(&scene, NULL);
 
@@ -304,9 +288,6 @@ START_TEST(the_answer_to_a_superseded_request_is_taken)
 {
     struct error err = {0};
     int64_t id = 0;
-
-    scene_add(&scene);
-    scene_run(&scene);
     const struct authority *late = scene_sign(&scene, NULL);
     ck_assert_int_eq(life_renew(&scene.life, "www", false, "uid 0", &id, &err), E_EXISTS);
     ck_ok(life_renew(&scene.life, "www", true, "uid 0", &id, &err));
@@ -321,8 +302,6 @@ END_TEST
 
 START_TEST(a_broken_configuration_is_left_alone_and_tried_again)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     const struct authority *leaf = scene_sign(&scene, NULL);
 
     scene.config_broken = true;
@@ -345,8 +324,6 @@ END_TEST
 
 START_TEST(a_service_that_ignores_the_reload_is_rolled_back)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     const struct authority *leaf = scene_sign(&scene, NULL);
 
     scene.ignores_reload = true;
@@ -365,8 +342,6 @@ END_TEST
 
 START_TEST(a_certificate_of_the_future_is_held)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     const struct authority *leaf =
         scene_sign(&scene, &(struct authority_plan){.not_before = scene.now + 3600});
 
@@ -381,8 +356,6 @@ END_TEST
 
 START_TEST(nobody_renews_and_people_hear_it_climb)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     for (int hour = 0; hour < 6 * 24; hour++)
         scene_later(&scene, 3600);
     /* 5, 2.5, 1.25, 0.5 days of the lead of 10 and 1 day, which counts as half of 0.5. */
@@ -452,8 +425,6 @@ END_TEST
 
 START_TEST(files_that_cannot_be_put_back_are_told_and_do_not_stop_others)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     const struct authority *leaf = scene_sign(&scene, NULL);
 
     testing_expect_log("deployment-failed");
@@ -482,9 +453,6 @@ START_TEST(the_newest_request_wins_over_one_that_ends_later)
 {
     struct error err = {0};
     int64_t id = 0;
-
-    scene_add(&scene);
-    scene_run(&scene);
     scene.config_broken = true;
     testing_expect_log("deployment-failed");
     ck_assert(scene_deliver_all(
@@ -505,9 +473,6 @@ START_TEST(a_superseded_leaf_that_waits_is_not_completed)
 {
     struct error err = {0};
     int64_t id = 0;
-
-    scene_add(&scene);
-    scene_run(&scene);
     const struct authority *other =
         authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
     AUTO_BLOB struct blob first = scene_csr(&scene);
@@ -530,8 +495,6 @@ END_TEST
 
 START_TEST(a_leaf_that_waits_does_not_push_another_aside)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     const struct authority *good =
         authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
     const struct authority *evil_root =
@@ -560,8 +523,6 @@ END_TEST
 
 START_TEST(rubbish_does_not_fill_mailboxes)
 {
-    scene_add(&scene);
-    scene_run(&scene);
     for (int i = 0; i < 60; i++) {
         AUTO_FREE char *rubbish = mem_printf("rubbish %d", i);
         ck_assert(!scene_deliver(&scene, "rubbish.txt", span_text(rubbish)));
@@ -666,36 +627,40 @@ static void open_far(void)
 int main(void)
 {
     Suite *suite = suite_create("daemon/life");
-    TCase *due = tcase_create("due"), *far = tcase_create("far"), *crash = tcase_create("crash");
+    TCase *due = tcase_create("due"), *asked = tcase_create("asked"), *far = tcase_create("far"),
+          *crash = tcase_create("crash");
 
     tcase_add_checked_fixture(due, open_due, close_scene);
     tcase_add_checked_fixture(far, open_far, close_scene);
     tcase_add_checked_fixture(crash, open_due, close_scene);
     tcase_set_timeout(due, TESTING_SLOW_SECONDS);
-    tcase_add_test(due, the_whole_road);
-    tcase_add_test(due, leaf_waits_for_its_chain_in_any_order);
-    tcase_add_test(due, an_untrusted_chain_is_told_at_once_and_taken_when_trusted);
-    tcase_add_test(due, a_leaf_that_waited_too_long_replaces_nothing_better);
-    tcase_add_test(due, wrong_deliveries_are_refused_with_their_reason);
-    tcase_add_test(due, a_broken_leaf_beside_a_whole_chain_is_refused);
-    tcase_add_test(due, a_missing_name_is_refused_and_a_better_one_is_welcome);
-    tcase_add_test(due, an_untrusted_root_is_refused);
-    tcase_add_test(due, the_same_delivery_twice_is_known);
-    tcase_add_test(due, a_reissue_for_the_same_key_is_its_own_turn);
-    tcase_add_test(due, a_refused_reissue_leaves_nothing_open);
-    tcase_add_test(due, the_answer_to_a_superseded_request_is_taken);
-    tcase_add_test(due, a_broken_configuration_is_left_alone_and_tried_again);
-    tcase_add_test(due, a_service_that_ignores_the_reload_is_rolled_back);
-    tcase_add_test(due, a_certificate_of_the_future_is_held);
-    tcase_add_test(due, nobody_renews_and_people_hear_it_climb);
+    tcase_add_checked_fixture(asked, open_asked, close_scene);
+    tcase_set_timeout(asked, TESTING_SLOW_SECONDS);
+    suite_add_tcase(suite, asked);
+    tcase_add_test(asked, the_whole_road);
+    tcase_add_test(asked, leaf_waits_for_its_chain_in_any_order);
+    tcase_add_test(asked, an_untrusted_chain_is_told_at_once_and_taken_when_trusted);
+    tcase_add_test(asked, a_leaf_that_waited_too_long_replaces_nothing_better);
+    tcase_add_test(asked, wrong_deliveries_are_refused_with_their_reason);
+    tcase_add_test(asked, a_broken_leaf_beside_a_whole_chain_is_refused);
+    tcase_add_test(asked, a_missing_name_is_refused_and_a_better_one_is_welcome);
+    tcase_add_test(asked, an_untrusted_root_is_refused);
+    tcase_add_test(asked, the_same_delivery_twice_is_known);
+    tcase_add_test(asked, a_reissue_for_the_same_key_is_its_own_turn);
+    tcase_add_test(asked, a_refused_reissue_leaves_nothing_open);
+    tcase_add_test(asked, the_answer_to_a_superseded_request_is_taken);
+    tcase_add_test(asked, a_broken_configuration_is_left_alone_and_tried_again);
+    tcase_add_test(asked, a_service_that_ignores_the_reload_is_rolled_back);
+    tcase_add_test(asked, a_certificate_of_the_future_is_held);
+    tcase_add_test(asked, nobody_renews_and_people_hear_it_climb);
     tcase_add_test(due, a_dead_mail_server_delays_and_loses_nothing);
     tcase_add_test(due, a_refused_address_is_told_and_not_tried_again);
     tcase_add_test(due, a_request_that_is_overtaken_is_not_mailed_any_more);
-    tcase_add_test(due, files_that_cannot_be_put_back_are_told_and_do_not_stop_others);
-    tcase_add_test(due, the_newest_request_wins_over_one_that_ends_later);
-    tcase_add_test(due, a_superseded_leaf_that_waits_is_not_completed);
-    tcase_add_test(due, a_leaf_that_waits_does_not_push_another_aside);
-    tcase_add_test(due, rubbish_does_not_fill_mailboxes);
+    tcase_add_test(asked, files_that_cannot_be_put_back_are_told_and_do_not_stop_others);
+    tcase_add_test(asked, the_newest_request_wins_over_one_that_ends_later);
+    tcase_add_test(asked, a_superseded_leaf_that_waits_is_not_completed);
+    tcase_add_test(asked, a_leaf_that_waits_does_not_push_another_aside);
+    tcase_add_test(asked, rubbish_does_not_fill_mailboxes);
     tcase_add_test(far, nothing_is_due_while_the_lead_time_is_far);
     tcase_add_loop_test(crash, killed_at_any_call_it_resumes_and_finishes_once, 1, CRASH_CALLS + 1);
     tcase_add_test(crash, the_calls_that_are_killed_are_all_there_are);
