@@ -485,8 +485,10 @@ START_TEST(a_superseded_leaf_that_waits_is_not_completed)
     AUTO_BLOB struct blob second = scene_csr(&scene);
     const struct authority *leaf =
         authority_make(other, &(struct authority_plan){.csr = blob_span(&second)});
-    AUTO_FREE char *both = mem_printf("%s%s", authority_pem(leaf), authority_pem(other));
-    ck_assert(scene_deliver(&scene, "both.pem", span_text(both)));
+    ck_assert(scene_deliver(&scene, "chain.cer", authority_der(other)));
+    scene_run(&scene);
+    ck_assert_str_eq(scene_state(&scene), "handed over");
+    ck_assert(scene_deliver(&scene, "leaf.cer", authority_der(leaf)));
     scene_run(&scene);
     ck_assert(scene_serves(&scene, leaf));
     ck_assert_int_eq(scene_events(&scene, "accepted"), 1);
