@@ -109,8 +109,11 @@ static int stage(void *self, const struct deploy_order *order, const struct bund
     TICKED((struct scene *)self, deployer_stage(order, bundle, ret_previous, ret_err));
 }
 
+/* As nginx does: a configuration that names a file which is not there is broken. */
 static int act_test(struct scene *scene, struct error *ret_err)
 {
+    if (access(scene->crt_file, F_OK) != 0)
+        return error_set(ret_err, E_COMMAND, "the service's test: cannot load certificate");
     return scene->config_broken
                ? error_set(ret_err, E_COMMAND, "the service's test: unknown directive")
                : 0;

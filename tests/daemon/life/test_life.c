@@ -534,6 +534,31 @@ START_TEST(rubbish_does_not_fill_mailboxes)
 }
 END_TEST
 
+START_TEST(a_first_installation_onto_nothing)
+{
+    ck_assert_int_eq(unlink(scene.key_file), 0);
+    ck_assert_int_eq(unlink(scene.crt_file), 0);
+    testing_expect_log("deployment-failed");
+    scene.ignores_reload = true;
+    scene_add(&scene);
+    scene_run(&scene);
+    ck_assert_str_eq(scene_state(&scene), "handed over");
+    const struct authority *leaf = scene_sign(&scene, NULL);
+
+    /* Taken back, there is nothing again. */
+    ck_assert(scene_deliver_all(&scene, leaf));
+    scene_run(&scene);
+    ck_assert_str_eq(scene_state(&scene), "rolled back");
+    ck_assert_int_ne(access(scene.key_file, F_OK), 0);
+    ck_assert_int_ne(access(scene.crt_file, F_OK), 0);
+    ck_assert_int_eq(scene_leftovers(&scene), 0);
+    scene.ignores_reload = false;
+    scene_later(&scene, 60);
+    ck_assert(scene_serves(&scene, leaf));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+}
+END_TEST
+
 /* Whatever has happened before: goes on to the end of the road. */
 static void finish(void)
 {
@@ -655,6 +680,7 @@ int main(void)
     tcase_add_test(asked, a_service_that_ignores_the_reload_is_rolled_back);
     tcase_add_test(asked, a_certificate_of_the_future_is_held);
     tcase_add_test(asked, nobody_renews_and_people_hear_it_climb);
+    tcase_add_test(due, a_first_installation_onto_nothing);
     tcase_add_test(due, a_dead_mail_server_delays_and_loses_nothing);
     tcase_add_test(due, a_refused_address_is_told_and_not_tried_again);
     tcase_add_test(due, a_request_that_is_overtaken_is_not_mailed_any_more);
