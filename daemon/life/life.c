@@ -205,10 +205,12 @@ int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err)
     int rc = certificates_next_due(life->inventory, deploy, life->world->now(life->world->self),
                                    &id, ret_at, err);
 
-    if (rc == 0)
-        rc = hand_take(life, id, &hand, err);
     if (rc < 0)
         return rc;
+    rc = hand_take(life, id, &hand, err);
+    /* To the caller "not found" means that nothing is due. */
+    if (rc < 0)
+        return rc == E_NOT_FOUND ? E_CORRUPT : rc;
     LOG_CONTEXT("certificate=%s", hand.row.name);
     struct next next = policy_next(&hand.facts, hand.policy, hand.now);
     /* The plan is only an index: facts may have moved on since it was written. */

@@ -559,6 +559,33 @@ START_TEST(a_first_installation_onto_nothing)
 }
 END_TEST
 
+/* What only damage brings about: the verb fails, and its certificate alone waits for it. */
+START_TEST(a_verb_that_fails_puts_off_its_own_certificate)
+{
+    const struct authority *other =
+        authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
+    AUTO_BLOB struct blob csr = scene_csr(&scene);
+    const struct authority *leaf =
+        authority_make(other, &(struct authority_plan){.csr = blob_span(&csr)});
+    AUTO_CERTIFICATE struct certificate_row row = {0};
+    AUTO_RENEWAL struct renewal_row open = {0};
+    struct error err = {0};
+
+    ck_assert(scene_deliver(&scene, "leaf.cer", authority_der(leaf)));
+    ck_ok(certificates_find(scene.life.inventory, "www", &row, &err));
+    ck_ok(renewals_open(scene.life.inventory, row.id, &open, &err));
+    blob_done(&open.leaf);
+    open.leaf = blob_copy(span_text("damaged"));
+    ck_ok(renewals_update(scene.life.inventory, &open, &err));
+    testing_expect_log("verb-failed");
+    scene_later(&scene, 600);
+    certificate_row_done(&row);
+    ck_ok(certificates_find(scene.life.inventory, "www", &row, &err));
+    ck_assert_int_eq(row.next_at, scene.now + 60);
+    ck_assert_int_eq(scene_mails(&scene, "waiting-chain"), 0);
+}
+END_TEST
+
 /* Whatever has happened before: goes on to the end of the road. */
 static void finish(void)
 {
@@ -688,6 +715,7 @@ int main(void)
     tcase_add_test(asked, the_newest_request_wins_over_one_that_ends_later);
     tcase_add_test(asked, a_superseded_leaf_that_waits_is_not_completed);
     tcase_add_test(asked, a_leaf_that_waits_does_not_push_another_aside);
+    tcase_add_test(asked, a_verb_that_fails_puts_off_its_own_certificate);
     tcase_add_test(asked, rubbish_does_not_fill_mailboxes);
     tcase_add_test(far, nothing_is_due_while_the_lead_time_is_far);
     tcase_add_loop_test(crash, killed_at_any_call_it_resumes_and_finishes_once, 1, CRASH_CALLS + 1);
