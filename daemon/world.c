@@ -65,19 +65,34 @@ static int read_delivery(void *self, struct span file, struct delivery_objects *
                          struct error *err)
 {
     (void)self;
-    return delivery_read(file, ret, err);
+    return delivery_read(file, NULL, ret, err);
 }
 
-static int build_chain(void *self, const struct policy *policy, struct span leaf,
-                       const struct chain_pool *pool, utc_t at, struct chain *ret,
+static int parse_cert(void *self, struct span der, struct cert *ret, struct error *err)
+{
+    (void)self;
+    return cert_parse(der, ret, err);
+}
+
+static int build_chain(void *self, const struct chain_order *order, struct chain *ret,
                        struct error *err)
 {
     const struct real_world *world = self;
+    struct chain_request request = {
+        .leaf = order->leaf,
+        .pool = order->pool,
+        .added_anchors = order->added_anchors,
+        .at = order->at,
+        .purpose = order->purpose,
+    };
 
-    for (size_t i = 0; i < world->anchor_count; i++)
-        if (world->anchors[i].policy == policy)
-            return chain_build(leaf, pool, world->anchors[i].anchors, at, ret, err);
-    return error_set(err, E_CONFIG, "policy %s: has no trust anchors", policy->name);
+    for (size_t i = 0; i < world->anchor_count; i++) {
+        if (world->anchors[i].policy != order->policy)
+            continue;
+        request.anchors = world->anchors[i].anchors;
+        return chain_build(&request, ret, err);
+    }
+    return error_set(err, E_CONFIG, "policy %s: has no trust anchors", order->policy->name);
 }
 
 static int write_request(void *self, const char *name, struct span csr_pem, struct error *err)
@@ -218,6 +233,7 @@ int world_open(const struct config *config, struct keeper *keeper, struct real_w
                       .reseal = reseal,
                       .build_bundle = build_bundle,
                       .read_delivery = read_delivery,
+                      .parse_cert = parse_cert,
                       .build_chain = build_chain,
                       .write_request = write_request,
                       .live_read = live_pair_read,

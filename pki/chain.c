@@ -369,18 +369,17 @@ static int run(struct search *search, struct chain *ret, struct error *err)
     return rc;
 }
 
-int chain_build(struct span leaf, const struct chain_pool *pool, const struct anchors *anchors,
-                utc_t at, struct chain *ret, struct error *err)
+int chain_build(const struct chain_request *request, struct chain *ret, struct error *err)
 {
     struct link link;
     char subject[CERT_DN_MAX];
     int rc;
 
-    if (!link_read(leaf, &link))
+    if (!link_read(request->leaf, &link))
         return error_set(err, E_FORMAT, "chain: leaf: wanted one certificate in DER");
-    struct search search = {.pool = pool,
-                            .anchors = anchors,
-                            .at = at,
+    struct search search = {.pool = request->pool,
+                            .anchors = request->anchors,
+                            .at = request->at,
                             .as_server = link_is_server(&link),
                             .path = {.links = {&link}, .count = 1}};
     if (X509_self_signed(link.x509, 1) == 1)

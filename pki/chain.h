@@ -32,6 +32,25 @@ struct chain_pool {
                 struct error *err);
 };
 
+/* What the leaf at the end of the path must be good for (RFC 5280 4.2.1.12). */
+enum chain_purpose {
+    CHAIN_AS_IT_SAYS, /* a server's, when its extendedKeyUsage lets it be one; else anything */
+    CHAIN_SERVER,
+    CHAIN_CLIENT,
+    CHAIN_ANY,
+};
+
+struct chain_request {
+    struct span leaf;              /* DER */
+    const struct chain_pool *pool; /* NULL: none */
+    const struct anchors *anchors;
+    const struct blobs *added_anchors; /* more anchors, each in DER; NULL: none */
+    utc_t at;
+    enum chain_purpose purpose;
+    const char *preferred_root; /* a part of the anchor's subject: paths that end there come before
+                                   all others; NULL: none */
+};
+
 struct chain {
     struct blobs certs; /* intermediates from the leaf's issuer upward; no leaf, nothing
                            self-signed, nothing twice; an intermediate among the anchors is in it,
@@ -44,18 +63,17 @@ void chain_done(struct chain *chain);
 #define AUTO_CHAIN __attribute__((cleanup(chain_done)))
 
 /*
- * Paths that end in a self-signed anchor are preferred to those that end in an intermediate named
- * as one, then paths whose first link to end (anchor included) lives longest, then shorter ones. At
- * most 8 certificates above the leaf, 2048 signatures of candidates checked, 8192 certificates of
- * the pool parsed: those whose key identifier is the wanted one first, those with another one never
- * tried, so that a stranger's authorities of the same name hide nothing. pool may be NULL.
- * Failures name what is missing or wrong:
- *   E_NO_CHAIN  no path reaches an anchor; the text names the issuer that is not known ("wanted the
- *               certificate of ...")
- *   E_REFUSED   a path reaches an anchor but breaks a rule (expired link, name constraints,
- * purpose, weak key), told by name; or the path ends in a root that is no anchor
+ * Paths that end in the preferred root come first, then those that end in a self-signed anchor are
+ * preferred to those that end in an intermediate named as one, then paths whose first link to end
+ * (anchor included) lives longest, then shorter ones. At most 8 certificates above the leaf, 2048
+ * signatures of candidates checked, 8192 certificates of the pool parsed: those whose key
+ * identifier is the wanted one first, those with another one never tried, so that a stranger's
+ * authorities of the same name hide nothing. pool may be NULL. Failures name what is missing or
+ * wrong: E_NO_CHAIN  no path reaches an anchor; the text names the issuer that is not known
+ * ("wanted the certificate of ...") E_REFUSED   a path reaches an anchor but breaks a rule (expired
+ * link, name constraints, purpose, weak key), told by name; or the path ends in a root that is no
+ * anchor
  */
-int chain_build(struct span leaf, const struct chain_pool *pool, const struct anchors *anchors,
-                utc_t at, struct chain *ret, struct error *err);
+int chain_build(const struct chain_request *request, struct chain *ret, struct error *err);
 
 #endif

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "pki/delivery.h"
+#include "pki/delivery/delivery.h"
 
 enum { ACCOUNT_ROOM = 16 << 10 };
 
@@ -157,7 +157,7 @@ int place_declared(const struct service_part *part, struct file_access *access, 
 int place_certs(struct span file, struct blobs *ret, struct error *err)
 {
     AUTO_OBJECTS struct delivery_objects objects = {0};
-    int rc = delivery_read(file, &objects, err);
+    int rc = delivery_read(file, NULL, &objects, err);
 
     if (rc < 0)
         return rc;

@@ -12,9 +12,14 @@ int chain_for(struct life *life, const struct policy *policy, const struct cert 
               struct span der, utc_t now, struct chain *ret, struct error *err)
 {
     const struct chain_pool pool = {.self = life->inventory, .find = authorities_find};
-    utc_t at = leaf->not_before > now ? leaf->not_before : now;
+    const struct chain_order order = {
+        .policy = policy,
+        .pool = &pool,
+        .leaf = der,
+        .at = leaf->not_before > now ? leaf->not_before : now,
+    };
 
-    return life->world->build_chain(life->world->self, policy, der, &pool, at, ret, err);
+    return life->world->build_chain(life->world->self, &order, ret, err);
 }
 
 /* What is walked over while a renewal is accepted. */

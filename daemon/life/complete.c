@@ -120,7 +120,7 @@ static int complete_one(struct life *life, int64_t renewal_id, const char *file,
     if (rc == 0)
         rc = certificates_get(life->inventory, on.renewal.certificate_id, &on.certificate, err);
     if (rc == 0)
-        rc = cert_parse(blob_span(&on.renewal.leaf), &on.leaf, err);
+        rc = life->world->parse_cert(life->world->self, blob_span(&on.renewal.leaf), &on.leaf, err);
     if (rc < 0)
         return rc;
     LOG_CONTEXT("certificate=%s", on.certificate.name);

@@ -9,10 +9,20 @@
 #include "daemon/bind/deployer.h"
 #include "daemon/bind/live.h"
 #include "pki/chain.h"
-#include "pki/delivery.h"
+#include "pki/delivery/delivery.h"
 #include "pki/keeper.h"
 #include "policies/policy.h"
 #include "store/notices.h"
+
+/* A chain to build by the anchors and preferences of a policy; everything borrowed. */
+struct chain_order {
+    const struct policy *policy;
+    const struct chain_pool *pool;
+    const struct blobs *added_anchors; /* of "unlapse trust add", in DER; NULL: none */
+    struct span leaf;
+    utc_t at;
+    enum chain_purpose purpose;
+};
 
 struct world {
     void *self;
@@ -32,8 +42,8 @@ struct world {
     /* reader and chain builder */
     int (*read_delivery)(void *self, struct span file, struct delivery_objects *ret,
                          struct error *err);
-    int (*build_chain)(void *self, const struct policy *policy, struct span leaf,
-                       const struct chain_pool *pool, utc_t at, struct chain *ret,
+    int (*parse_cert)(void *self, struct span der, struct cert *ret, struct error *err);
+    int (*build_chain)(void *self, const struct chain_order *order, struct chain *ret,
                        struct error *err);
 
     /* the requests folder: NAME.csr and a copy NAME.txt, each replaced atomically */

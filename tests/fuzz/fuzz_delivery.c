@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "pki/cert.h"
-#include "pki/delivery.h"
+#include "pki/delivery/delivery.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO_OBJECTS struct delivery_objects objects = {0};
     struct error err = {0};
 
-    if (delivery_read(span_of(data, size), &objects, &err) < 0) {
+    if (delivery_read(span_of(data, size), NULL, &objects, &err) < 0) {
         assert(err.code == E_TOO_LARGE && objects.count == 0);
         return 0;
     }

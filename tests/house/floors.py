@@ -16,13 +16,15 @@ FLOORS = {
     "daemon/bind": ["base", "pki", "policies/service.h"],
     "daemon/drop": ["base", "pki"],
     "daemon/issue": ["base", "pki"],
+    "daemon/read": ["base", "pki"],
+    "daemon/fetch": ["base", "pki"],
     # siblings again, one floor up
     "daemon/config": ["base", "pki", "policies", "notify"],
     "daemon/life": ["base", "pki", "policies", "store", "notify", "daemon/bind", "daemon/drop", "daemon/issue"],
     # the daemon's top floor: its API, its loop and main
     "daemon/api": ["base", "pki", "policies", "store", "notify", "daemon/bind", "daemon/config", "daemon/life"],
     "daemon/.": ["base", "pki", "policies", "store", "notify", "daemon/bind", "daemon/drop", "daemon/issue",
-                 "daemon/config", "daemon/life", "daemon/api"],
+                 "daemon/read", "daemon/fetch", "daemon/config", "daemon/life", "daemon/api"],
     # the command line is a client of the API: no inventory, no life
     "daemon/cli": ["base", "pki", "policies", "notify", "daemon/config"],
     "tests": ["base", "pki", "policies", "store", "notify", "daemon"],
@@ -34,9 +36,11 @@ LIBRARIES = {
     "sqlite3.h": ["store", "tests/store"],
     "libfyaml.h": ["base/yaml.c"],
     "jansson.h": ["base/fields.c", "daemon/api", "daemon/cli", "tests/base", "tests/daemon"],
-    "curl/": ["notify", "daemon/cli", "tests/notify", "tests/daemon"],
+    "curl/": ["notify", "daemon/cli", "daemon/fetch", "tests/notify", "tests/daemon"],
     "uv.h": ["daemon/."],
     "microhttpd.h": ["daemon/api"],
+    "zip.h": ["pki/delivery", "tests/pki"],
+    "seccomp.h": ["daemon/read"],
     "check.h": ["tests"],
 }
 # Headers of the C library and the kernel. Anything else is a new library: give it a home above, with a reason in

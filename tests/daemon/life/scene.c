@@ -69,17 +69,29 @@ static int read_delivery(void *self, struct span file, struct delivery_objects *
                          struct error *ret_err)
 {
     (void)self;
-    return delivery_read(file, ret, ret_err);
+    return delivery_read(file, NULL, ret, ret_err);
 }
 
-static int build_chain(void *self, const struct policy *policy, struct span leaf,
-                       const struct chain_pool *pool, utc_t at, struct chain *ret,
+static int parse_cert(void *self, struct span der, struct cert *ret, struct error *ret_err)
+{
+    (void)self;
+    return cert_parse(der, ret, ret_err);
+}
+
+static int build_chain(void *self, const struct chain_order *order, struct chain *ret,
                        struct error *ret_err)
 {
     const struct scene *scene = self;
+    const struct chain_request request = {
+        .leaf = order->leaf,
+        .pool = order->pool,
+        .anchors = scene->anchors,
+        .added_anchors = order->added_anchors,
+        .at = order->at,
+        .purpose = order->purpose,
+    };
 
-    (void)policy;
-    return chain_build(leaf, pool, scene->anchors, at, ret, ret_err);
+    return chain_build(&request, ret, ret_err);
 }
 
 static int write_request(void *self, const char *name, struct span csr_pem, struct error *ret_err)
@@ -138,7 +150,7 @@ static int installed_leaf(const struct scene *scene, struct blob *ret, struct er
     int rc = file_read(scene->crt_file, BUF_MAX_PEM, &file, ret_err);
 
     if (rc == 0)
-        rc = delivery_read(blob_span(&file), &objects, ret_err);
+        rc = delivery_read(blob_span(&file), NULL, &objects, ret_err);
     if (rc == 0 && objects.count > 0)
         *ret = blob_take(&objects.items[0].der);
     return rc;
@@ -237,6 +249,7 @@ static const struct world functions = {
     .reseal = reseal,
     .build_bundle = build_bundle,
     .read_delivery = read_delivery,
+    .parse_cert = parse_cert,
     .build_chain = build_chain,
     .write_request = write_request,
     .live_read = live_pair_read,

@@ -1,4 +1,4 @@
-#include "pki/delivery.h"
+#include "pki/delivery/delivery.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -6,8 +6,8 @@
 
 #include "base/buf.h"
 #include "base/text.h"
-#include "pki/objects.h"
-#include "pki/pem.h"
+#include "pki/delivery/objects.h"
+#include "pki/delivery/pem.h"
 
 struct reading {
     struct object_list list;
@@ -257,11 +257,13 @@ static const recogniser_fn recognisers[] = {
     read_empty, read_der, read_utf16, read_archive, read_pem, read_html, read_text, read_anything,
 };
 
-int delivery_read(struct span file, struct delivery_objects *ret, struct error *err)
+int delivery_read(struct span file, const struct delivery_options *options,
+                  struct delivery_objects *ret, struct error *err)
 {
     struct reading reading = {0};
     int rc = 0;
 
+    (void)options;
     if (file.len > BUF_MAX_DELIVERY)
         return error_set(err, E_TOO_LARGE, "delivery: size: wanted at most %d bytes, got %zu",
                          BUF_MAX_DELIVERY, file.len);
@@ -279,7 +281,7 @@ int delivery_read(struct span file, struct delivery_objects *ret, struct error *
 void delivery_objects_done(struct delivery_objects *objects)
 {
     for (size_t i = 0; i < objects->count; i++)
-        blob_done(&objects->items[i].der);
+        object_done(&objects->items[i]);
     free(objects->items);
     *objects = (struct delivery_objects){0};
 }

@@ -2,10 +2,10 @@
  * The list of what a delivery holds while it is being read: turns one piece of DER into objects,
  * each certificate listed once.
  */
-#ifndef UL_PKI_OBJECTS_H
-#define UL_PKI_OBJECTS_H
+#ifndef UL_PKI_DELIVERY_OBJECTS_H
+#define UL_PKI_DELIVERY_OBJECTS_H
 
-#include "pki/delivery.h"
+#include "pki/delivery/delivery.h"
 
 struct object_list {
     struct object *items;
@@ -13,6 +13,7 @@ struct object_list {
     size_t pkcs7; /* how many PKCS#7 were met */
 };
 
+void object_done(struct object *object);
 void object_list_done(struct object_list *list);
 
 /* Appends; der moves. E_TOO_LARGE when the list is full. */

@@ -1,4 +1,4 @@
-#include "pki/delivery.h"
+#include "pki/delivery/delivery.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static struct delivery_objects read_all(struct span file)
 {
     struct delivery_objects objects = {0};
 
-    ck_ok(delivery_read(file, &objects, &err));
+    ck_ok(delivery_read(file, NULL, &objects, &err));
     ck_assert_uint_eq(ERR_peek_error(), 0);
     return objects;
 }
@@ -470,14 +470,15 @@ START_TEST(test_limits)
     memset(&objects, 0xA5, sizeof objects);
     before = objects;
     memset(large, ' ', sizeof large);
-    ck_fails(delivery_read(span_of(large, sizeof large), &objects, &err), E_TOO_LARGE, "1048576");
+    ck_fails(delivery_read(span_of(large, sizeof large), NULL, &objects, &err), E_TOO_LARGE,
+             "1048576");
     buf_init(&file, BUF_MAX_DELIVERY);
     for (int i = 0; i < DELIVERY_OBJECTS_MAX; i++)
         buf_add_text(&file, "-----BEGIN CERTIFICATE-----\n");
     AUTO_OBJECTS struct delivery_objects most = read_all(span_of(file.data, file.len));
     ck_assert_uint_eq(most.count, DELIVERY_OBJECTS_MAX);
     buf_add_text(&file, leaf_pem);
-    ck_fails(delivery_read(span_of(file.data, file.len), &objects, &err), E_TOO_LARGE, "256");
+    ck_fails(delivery_read(span_of(file.data, file.len), NULL, &objects, &err), E_TOO_LARGE, "256");
     ck_assert_mem_eq(&objects, &before, sizeof objects);
 }
 END_TEST
@@ -506,7 +507,7 @@ START_TEST(test_hostile_shapes)
         buf_init(&file, BUF_MAX_DELIVERY);
         while (!file.full)
             buf_add(&file, rows[i].data, rows[i].len);
-        ck_assert_int_eq(delivery_read(span_of(file.data, file.len), &objects, &err), 0);
+        ck_assert_int_eq(delivery_read(span_of(file.data, file.len), NULL, &objects, &err), 0);
         for (size_t k = 0; k < objects.count; k++)
             ck_assert_int_eq(objects.items[k].kind, OBJECT_BROKEN);
         delivery_objects_done(&objects);

@@ -4,8 +4,8 @@
  * the next BEGIN glued together. Only the base64 itself is taken strictly. One pass, whatever the
  * file holds.
  */
-#ifndef UL_PKI_PEM_H
-#define UL_PKI_PEM_H
+#ifndef UL_PKI_DELIVERY_PEM_H
+#define UL_PKI_DELIVERY_PEM_H
 
 #include "base/mem.h"
 

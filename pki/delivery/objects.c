@@ -1,4 +1,4 @@
-#include "pki/objects.h"
+#include "pki/delivery/objects.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,10 +11,17 @@
 #include "pki/cert.h"
 #include "pki/der.h"
 
+void object_done(struct object *object)
+{
+    blob_done(&object->der);
+    blob_wipe(&object->key);
+    cert_done(&object->cert);
+}
+
 void object_list_done(struct object_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        blob_done(&list->items[i].der);
+        object_done(&list->items[i]);
     free(list->items);
     *list = (struct object_list){0};
 }
@@ -82,7 +89,12 @@ static int add_certificate(struct object_list *list, X509 *x509, const char *whe
     if (cert_parse(blob_span(&der), &cert, &reason) < 0)
         return object_add(list, OBJECT_BROKEN, NULL, err, "%s%s", where, reason.text);
     describe(&cert, text, sizeof text);
-    return object_add(list, OBJECT_CERTIFICATE, &der, err, "%s", text);
+    int rc = object_add(list, OBJECT_CERTIFICATE, &der, err, "%s", text);
+    if (rc < 0)
+        return rc;
+    list->items[list->count - 1].cert = cert;
+    cert = (struct cert){0};
+    return 0;
 }
 
 /* A request or a revocation list: kept as it came. */

@@ -1,4 +1,4 @@
-#include "pki/pem.h"
+#include "pki/delivery/pem.h"
 
 #include <string.h>
 
