@@ -12,6 +12,7 @@
 
 enum {
     DELIVERY_OBJECTS_MAX = 256,
+    DELIVERY_FILE_MAX = 10 << 20, /* bytes of a file that is a container */
     DELIVERY_NOTE_MAX = 160,
     DELIVERY_SUMMARY_MAX = 200,
     DELIVERY_ORIGIN_MAX = 160,
