@@ -6,16 +6,8 @@
 
 #include "base/buf.h"
 #include "base/text.h"
-#include "pki/delivery/objects.h"
 #include "pki/delivery/pem.h"
-
-struct reading {
-    struct object_list list;
-    char summary[DELIVERY_SUMMARY_MAX];
-};
-
-/* 1: this file is mine and read; 0: it is another's; or a failure. */
-typedef int (*recogniser_fn)(struct span file, struct reading *reading, struct error *err);
+#include "pki/delivery/reading.h"
 
 static bool has_prefix(struct span file, const char *prefix, size_t len)
 {
@@ -46,55 +38,10 @@ static bool is_text(struct span file)
     return true;
 }
 
-/* "2 certificates and 1 private key", "nothing that can be used" */
-static void count_kinds(const struct object_list *list, char *ret, size_t size)
-{
-    static const char *const words[][2] = {
-        [OBJECT_CERTIFICATE] = {"certificate", "certificates"},
-        [OBJECT_CSR] = {"certificate request (CSR)", "certificate requests (CSR)"},
-        [OBJECT_CRL] = {"revocation list (CRL)", "revocation lists (CRL)"},
-        [OBJECT_PRIVATE_KEY] = {"private key", "private keys"},
-        [OBJECT_BROKEN] = {"unreadable part", "unreadable parts"},
-    };
-    size_t counts[COUNT_OF(words)] = {0};
-    size_t used = 0;
-
-    for (size_t i = 0; i < list->count; i++)
-        counts[list->items[i].kind]++;
-    snprintf(ret, size, "nothing that can be used");
-    for (size_t i = 0; i < COUNT_OF(words); i++) {
-        if (counts[i] == 0 || used >= size)
-            continue;
-        used += (size_t)snprintf(ret + used, size - used, "%s%zu %s", used > 0 ? ", " : "",
-                                 counts[i], words[i][counts[i] > 1]);
-    }
-}
-
-static void summarise(struct reading *reading, const char *coat)
-{
-    const struct object_list *list = &reading->list;
-    const char *pkcs7 = list->pkcs7 > 0 ? "PKCS#7 in " : "";
-    char kinds[160];
-
-    if (list->count == 1 && list->items[0].kind == OBJECT_BROKEN) {
-        snprintf(reading->summary, sizeof reading->summary, "%s%s: %s", pkcs7, coat,
-                 list->items[0].note);
-        return;
-    }
-    count_kinds(list, kinds, sizeof kinds);
-    snprintf(reading->summary, sizeof reading->summary, "%s%s with %s", pkcs7, coat, kinds);
-}
-
-static int say(struct reading *reading, const char *summary)
-{
-    snprintf(reading->summary, sizeof reading->summary, "%s", summary);
-    return 1;
-}
-
 static int read_empty(struct span file, struct reading *reading, struct error *err)
 {
     (void)err;
-    return trimmed(file).len == 0 ? say(reading, "an empty file") : 0;
+    return trimmed(file).len == 0 ? reading_say(reading, "an empty file") : 0;
 }
 
 /* A text may begin with "0" as well. */
@@ -102,10 +49,11 @@ static int read_der(struct span file, struct reading *reading, struct error *err
 {
     if (file.data[0] != 0x30 || is_text(file))
         return 0;
+    size_t since = reading->list.count;
     int rc = object_add_der(&reading->list, file, false, "", err);
     if (rc < 0)
         return rc;
-    summarise(reading, "DER");
+    reading_summarise(reading, "DER", since);
     return 1;
 }
 
@@ -115,7 +63,8 @@ static int read_utf16(struct span file, struct reading *reading, struct error *e
     if (!has_prefix(file, "\xFF\xFE", 2) && !has_prefix(file, "\xFE\xFF", 2) &&
         !has_prefix(file, "-\0-\0-\0", 6) && !has_prefix(file, "\0-\0-\0-", 6))
         return 0;
-    return say(reading, "text in UTF-16, which is not read yet: please save it as UTF-8 or ANSI");
+    return reading_say(reading,
+                       "text in UTF-16, which is not read yet: please save it as UTF-8 or ANSI");
 }
 
 static int read_archive(struct span file, struct reading *reading, struct error *err)
@@ -129,10 +78,11 @@ static int read_archive(struct span file, struct reading *reading, struct error 
     (void)err;
     for (size_t i = 0; i < COUNT_OF(archives); i++)
         if (has_prefix(file, archives[i].prefix, archives[i].len))
-            return say(reading, i < 2 ? "a ZIP archive, which is not read yet: please unpack it "
-                                        "and drop the certificates"
-                                      : "an archive, which is not read: please unpack it and drop "
-                                        "the certificates");
+            return reading_say(reading,
+                               i < 2 ? "a ZIP archive, which is not read yet: please unpack it "
+                                       "and drop the certificates"
+                                     : "an archive, which is not read: please unpack it and drop "
+                                       "the certificates");
     return 0;
 }
 
@@ -194,7 +144,7 @@ static int add_block(struct object_list *list, const struct pem_block *block, si
 static int read_pem(struct span file, struct reading *reading, struct error *err)
 {
     struct pem_reader reader;
-    size_t number = 0;
+    size_t number = 0, since = reading->list.count;
 
     pem_reader_init(&reader, file);
     for (;;) {
@@ -211,7 +161,7 @@ static int read_pem(struct span file, struct reading *reading, struct error *err
     }
     if (number == 0)
         return 0;
-    summarise(reading, "PEM");
+    reading_summarise(reading, "PEM", since);
     return 1;
 }
 
@@ -232,8 +182,8 @@ static int read_html(struct span file, struct reading *reading, struct error *er
     (void)err;
     for (size_t i = 0; i < text.len && i < LOOK_AT && text.data[0] == '<' && !found; i++)
         found = begins_with_word(span_of(text.data + i, text.len - i), "<html");
-    return found ? say(reading, "an HTML page (a login or error page of a portal?), not a "
-                                "certificate")
+    return found ? reading_say(reading, "an HTML page (a login or error page of a portal?), not a "
+                                        "certificate")
                  : 0;
 }
 
@@ -241,7 +191,7 @@ static int read_text(struct span file, struct reading *reading, struct error *er
 {
     (void)err;
     return is_text(file)
-               ? say(reading, "plain text without a \"-----BEGIN CERTIFICATE-----\" block")
+               ? reading_say(reading, "plain text without a \"-----BEGIN CERTIFICATE-----\" block")
                : 0;
 }
 
@@ -249,26 +199,83 @@ static int read_anything(struct span file, struct reading *reading, struct error
 {
     (void)file;
     (void)err;
-    return say(reading, "data of an unknown kind");
+    return reading_say(reading, "data of an unknown kind");
 }
 
 /* In this order: the first that knows the file has it. */
-static const recogniser_fn recognisers[] = {
-    read_empty, read_der, read_utf16, read_archive, read_pem, read_html, read_text, read_anything,
+static const struct {
+    recogniser_fn read;
+    bool takes_large; /* DELIVERY_FILE_MAX bytes instead of BUF_MAX_DELIVERY */
+} recognisers[] = {
+    {read_empty, false}, {read_der, false},  {read_utf16, false}, {read_archive, true},
+    {read_pem, false},   {read_html, false}, {read_text, false},  {read_anything, false},
 };
+
+/* 0 when it is too large for all that could know it; else 1 or a failure. */
+static int recognise(struct span data, struct reading *reading, struct error *err)
+{
+    int rc = 0;
+
+    reading->summary[0] = '\0';
+    for (size_t i = 0; i < COUNT_OF(recognisers) && rc == 0; i++)
+        if (data.len <= BUF_MAX_DELIVERY || recognisers[i].takes_large)
+            rc = recognisers[i].read(data, reading, err);
+    return rc;
+}
+
+/* Behind the origins around; " > " is of our making, the rest was escaped. */
+static void enter(struct reading *reading, const struct reading *outer, const char *origin)
+{
+    char escaped[DELIVERY_ORIGIN_MAX];
+    char joined[2 * DELIVERY_ORIGIN_MAX];
+
+    text_escape(origin, escaped, sizeof escaped);
+    snprintf(joined, sizeof joined, "%s%s%s", outer->origin, outer->depth > 0 ? " > " : "",
+             escaped);
+    text_escape(joined, reading->origin, sizeof reading->origin);
+    reading->depth++;
+}
+
+int reading_add_part(struct reading *reading, struct span part, const char *origin,
+                     struct error *err)
+{
+    struct reading inner = *reading;
+    int rc = 1;
+
+    if (reading->depth >= READING_DEPTH_MAX) {
+        snprintf(reading->part, sizeof reading->part, "too deep inside of other things to be read");
+        return 0;
+    }
+    enter(&inner, reading, origin);
+    inner.list.pkcs7 = 0;
+    rc = recognise(part, &inner, err);
+    if (rc == 0)
+        reading_say(&inner, "too large to be read");
+    for (size_t i = reading->list.count; i < inner.list.count; i++)
+        if (inner.list.items[i].origin[0] == '\0')
+            memcpy(inner.list.items[i].origin, inner.origin, sizeof inner.origin);
+    inner.list.pkcs7 = reading->list.pkcs7;
+    reading->list = inner.list;
+    memcpy(reading->part, inner.summary, sizeof reading->part);
+    return rc < 0 ? rc : 0;
+}
 
 int delivery_read(struct span file, const struct delivery_options *options,
                   struct delivery_objects *ret, struct error *err)
 {
-    struct reading reading = {0};
+    static const struct delivery_options none;
+    struct reading reading = {.options = options ? options : &none};
     int rc = 0;
 
-    (void)options;
-    if (file.len > BUF_MAX_DELIVERY)
+    if (file.len > DELIVERY_FILE_MAX)
         return error_set(err, E_TOO_LARGE, "delivery: size: wanted at most %d bytes, got %zu",
-                         BUF_MAX_DELIVERY, file.len);
-    for (size_t i = 0; i < COUNT_OF(recognisers) && rc == 0; i++)
-        rc = recognisers[i](file, &reading, err);
+                         DELIVERY_FILE_MAX, file.len);
+    rc = recognise(file, &reading, err);
+    if (rc == 0)
+        rc = error_set(err, E_TOO_LARGE,
+                       "delivery: size: wanted at most %d bytes of anything but ZIP and mail, "
+                       "got %zu",
+                       BUF_MAX_DELIVERY, file.len);
     if (rc < 0) {
         object_list_done(&reading.list);
         return rc;
