@@ -11,8 +11,8 @@
 #include "pki/cert.h"
 
 enum {
-    DELIVERY_OBJECTS_MAX = 256,
-    DELIVERY_FILE_MAX = 10 << 20, /* bytes of a file that is a container */
+    DELIVERY_FILE_MAX = 10 << 20, /* of ZIP archives and mail; all else: BUF_MAX_DELIVERY */
+    DELIVERY_OBJECTS_MAX = 256,   /* of the whole file, its parts included */
     DELIVERY_NOTE_MAX = 160,
     DELIVERY_SUMMARY_MAX = 200,
     DELIVERY_ORIGIN_MAX = 160,
@@ -50,9 +50,10 @@ struct delivery_objects {
 
 /*
  * options may be NULL: no passwords, no keys. Returns 0 also when nothing useful was found (count
- * 0, summary says what it looked like); E_TOO_LARGE past BUF_MAX_DELIVERY bytes or
- * DELIVERY_OBJECTS_MAX objects. The same certificate twice in one file is listed once. A file that
- * is one damaged thing is an OBJECT_BROKEN. Never logs, never touches the world.
+ * 0, summary says what it looked like); E_TOO_LARGE past BUF_MAX_DELIVERY bytes
+ * (archives and mail: DELIVERY_FILE_MAX) or DELIVERY_OBJECTS_MAX objects. The same certificate
+ * twice in one file is listed once. A file that is one damaged thing is an OBJECT_BROKEN. Never
+ * logs, never touches the world.
  */
 int delivery_read(struct span file, const struct delivery_options *options,
                   struct delivery_objects *ret, struct error *err);
