@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "pki/delivery/pem.h"
 #include "pki/delivery/reading.h"
+#include "pki/delivery/zip.h"
 
 static bool has_prefix(struct span file, const char *prefix, size_t len)
 {
@@ -65,25 +66,6 @@ static int read_utf16(struct span file, struct reading *reading, struct error *e
         return 0;
     return reading_say(reading,
                        "text in UTF-16, which is not read yet: please save it as UTF-8 or ANSI");
-}
-
-static int read_archive(struct span file, struct reading *reading, struct error *err)
-{
-    static const struct {
-        const char *prefix;
-        size_t len;
-    } archives[] = {
-        {"PK\3\4", 4}, {"PK\5\6", 4}, {"\x1F\x8B", 2}, {"Rar!", 4}, {"7z\xBC\xAF\x27", 5}};
-
-    (void)err;
-    for (size_t i = 0; i < COUNT_OF(archives); i++)
-        if (has_prefix(file, archives[i].prefix, archives[i].len))
-            return reading_say(reading,
-                               i < 2 ? "a ZIP archive, which is not read yet: please unpack it "
-                                       "and drop the certificates"
-                                     : "an archive, which is not read: please unpack it and drop "
-                                       "the certificates");
-    return 0;
 }
 
 /* What a label promises: anything, as long as the bytes under it are what is looked for. */
@@ -207,8 +189,9 @@ static const struct {
     recogniser_fn read;
     bool takes_large; /* DELIVERY_FILE_MAX bytes instead of BUF_MAX_DELIVERY */
 } recognisers[] = {
-    {read_empty, false}, {read_der, false},  {read_utf16, false}, {read_archive, true},
-    {read_pem, false},   {read_html, false}, {read_text, false},  {read_anything, false},
+    {read_empty, false}, {read_der, false},    {read_utf16, false},
+    {zip_read, true},    {archive_read, true}, {read_pem, false},
+    {read_html, false},  {read_text, false},   {read_anything, false},
 };
 
 /* 0 when it is too large for all that could know it; else 1 or a failure. */
@@ -265,6 +248,7 @@ int delivery_read(struct span file, const struct delivery_options *options,
 {
     static const struct delivery_options none;
     struct reading reading = {.options = options ? options : &none};
+    reading.list.options = reading.options;
     int rc = 0;
 
     if (file.len > DELIVERY_FILE_MAX)
