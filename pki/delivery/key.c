@@ -158,7 +158,7 @@ static int add_read(struct object_list *list, EVP_PKEY *key, const char *where, 
                           text);
     if (list->options->keep_keys)
         private_key_to_der(key, &der, NULL);
-    int rc = object_add(list, OBJECT_PRIVATE_KEY, NULL, err, "%sa private key (%s)", where, text);
+    int rc = object_add(list, OBJECT_PRIVATE_KEY, NULL, err, "a private key (%s)", text);
     if (rc < 0)
         return rc;
     struct object *item = &list->items[list->count - 1];
@@ -329,15 +329,12 @@ static int add_dek(struct object_list *list, struct span head, struct span der, 
     return add_plain(list, blob_span(&plain), where, err);
 }
 
-int key_add_pem(struct object_list *list, const char *label, struct span head, struct span der,
-                const char *where, struct error *err)
+int key_add_pem(struct object_list *list, struct span head, struct span der, const char *where,
+                struct error *err)
 {
     struct span line;
     int rc;
 
-    if (strcmp(label, "OPENSSH PRIVATE KEY") == 0)
-        return object_add(list, OBJECT_PRIVATE_KEY, NULL, err, "%sa private key (of OpenSSH)",
-                          where);
     if (der.len > KEY_DER_MAX || !find_line(head, "ENCRYPTED", &line))
         return key_add_der(list, der, where, err);
     AUTO_LEGACY OSSL_LIB_CTX *before = legacy_enter();

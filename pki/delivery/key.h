@@ -13,14 +13,14 @@ enum { KEY_DER_MAX = 16 << 10 };
 
 /*
  * Adds one OBJECT_PRIVATE_KEY, whatever is wrong with it: even a part of a key was shown to
- * everybody who can read the folder. PKCS#8, encrypted PKCS#8, PKCS#1, SEC1; what has another form
- * is named after its label. Sizes and curves are looked at before anything is computed.
+ * everybody who can read the folder. PKCS#8, encrypted PKCS#8, PKCS#1, SEC1. Sizes and curves are
+ * looked at before anything is computed.
  */
 int key_add_der(struct object_list *list, struct span der, const char *where, struct error *err);
 
 /* As key_add_der: head is the text in front of the base64 of a PEM block ("Proc-Type: 4,ENCRYPTED"
  * and "DEK-Info: ..."), which may be empty. */
-int key_add_pem(struct object_list *list, const char *label, struct span head, struct span der,
-                const char *where, struct error *err);
+int key_add_pem(struct object_list *list, struct span head, struct span der, const char *where,
+                struct error *err);
 
 #endif

@@ -11,6 +11,7 @@ struct object_list {
     struct object *items;
     size_t count;
     size_t pkcs7;                           /* how many PKCS#7 were met */
+    size_t pkcs12;                          /* how many PKCS#12 */
     size_t repeated;                        /* how many were met that are listed already */
     const struct delivery_options *options; /* never NULL */
     uint64_t work;                          /* spent on passwords and keys: see pbe.h */

@@ -233,6 +233,7 @@ int pkcs12_add(struct object_list *list, struct span der, const char *where, siz
     const uint8_t *at = der.data;
     AUTO_OF(PKCS12) PKCS12 *p12 = d2i_PKCS12(NULL, &at, (long)der.len);
 
+    list->pkcs12++;
     *ret_used = p12 ? (size_t)(at - der.data) : der.len;
     *ret_good = p12 != NULL;
     int rc = p12 ? read_whole(&walk, p12, err)

@@ -16,8 +16,7 @@ enum {
     ZIP_RATIO_MAX = 100      /* unpacked to packed */
 };
 
-/* Recognisers (reading.h): a ZIP; and archives and stores of other programs, which are named. */
+/* Recogniser (reading.h). */
 int zip_read(struct span data, struct reading *reading, struct error *err);
-int archive_read(struct span data, struct reading *reading, struct error *err);
 
 #endif
