@@ -96,11 +96,13 @@ enum der_form der_form_of(struct span data, size_t *ret_len)
 bool der_next(struct span *in, struct der_item *ret)
 {
     struct element one = first_element(*in);
+    struct span whole = span_of(in->data, one.whole);
 
     if (one.tag < 0 || one.truncated || in->data[1] == 0x80)
         return false;
-    *ret = (struct der_item){one.tag, one.content, span_of(in->data, one.whole)};
+    /* In this order: in may be the content of ret, of which the first element is wanted. */
     *in = span_of(in->data + one.whole, in->len - one.whole);
+    *ret = (struct der_item){one.tag, one.content, whole};
     return true;
 }
 
