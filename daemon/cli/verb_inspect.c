@@ -84,6 +84,8 @@ static const char *kind_text(enum object_kind kind)
         return "crl";
     case OBJECT_PRIVATE_KEY:
         return "private key";
+    case OBJECT_OTHER:
+        return "other";
     case OBJECT_BROKEN:
         return "broken";
     }

@@ -144,6 +144,7 @@ static void describe_others(struct intake *in)
                        object->note);
             break;
         case OBJECT_CRL:
+        case OBJECT_OTHER:
         case OBJECT_BROKEN:
             in->broken += object->kind == OBJECT_BROKEN;
             buf_printf(&in->receipt, "- %s: not used.\n", object->note);

@@ -5,9 +5,11 @@
 
 #include "base/text.h"
 #include "pki/delivery/base64.h"
+#include "pki/delivery/key.h"
 #include "pki/delivery/kinds.h"
 #include "pki/delivery/pem.h"
 #include "pki/delivery/text.h"
+#include "pki/der.h"
 #include "pki/der.h"
 
 /* What was met on the way through one text. */
@@ -127,12 +129,24 @@ static bool is_certificate(const struct object *object)
     return object->kind == OBJECT_CERTIFICATE;
 }
 
+/* What can be read of it, key.c says. */
+static bool is_key_form(const struct pem_block *block)
+{
+    size_t len;
+
+    return block->der.len > 0 &&
+           (block->head.len > 0 || der_form_of(blob_span(&block->der), &len) == DER_PRIVATE_KEY);
+}
+
 /* A key's label is believed unless there is a certificate under it. */
 static int add_under_key_label(struct finds *finds, const struct pem_block *block,
                                const char *where, struct error *err)
 {
     const struct object_list *list = &finds->reading->list;
     size_t since = list->count;
+
+    if (is_key_form(block))
+        return key_add_pem(&finds->reading->list, block->head, blob_span(&block->der), where, err);
     int rc = add_content(finds, block, where, err);
 
     if (rc < 0 || (rc > 0 && (list->count == since || is_certificate(&list->items[since]))))

@@ -10,6 +10,7 @@
 #include "pki/delivery/mail.h"
 #include "pki/delivery/reading.h"
 #include "pki/delivery/text.h"
+#include "pki/delivery/zip.h"
 
 static bool has_prefix(struct span file, const char *prefix, size_t len)
 {
@@ -42,11 +43,11 @@ static int read_der(struct span file, struct reading *reading, struct error *err
 {
     if (file.data[0] != 0x30 || kinds_is_text(file) || text_charset_of(file) != TEXT_BYTES)
         return 0;
-    size_t since = reading->list.count;
+    size_t since = reading->list.count, pkcs12 = reading->list.pkcs12;
     int rc = object_add_der(&reading->list, file, false, "", err);
     if (rc < 0)
         return rc;
-    reading_summarise(reading, "DER", since);
+    reading_summarise(reading, reading->list.pkcs12 > pkcs12 ? "PKCS#12" : "DER", since);
     return 1;
 }
 
@@ -55,8 +56,9 @@ static const struct {
     recogniser_fn read;
     bool takes_large; /* DELIVERY_FILE_MAX bytes instead of BUF_MAX_DELIVERY */
 } recognisers[] = {
-    {read_empty, false}, {read_der, false},    {kinds_read_closed, true},
-    {mail_read, true},   {blocks_read, false}, {kinds_read_binary, false},
+    {read_empty, false},        {read_der, false}, {zip_read, true},
+    {kinds_read_closed, true},  {mail_read, true}, {blocks_read, false},
+    {kinds_read_binary, false},
 };
 
 /* 0 when it is too large for all that could know it; else 1 or a failure. */
@@ -113,8 +115,10 @@ int delivery_read(struct span file, const struct delivery_options *options,
 {
     static const struct delivery_options none;
     struct reading reading = {.options = options ? options : &none};
+
     int rc = 0;
 
+    reading.list.options = reading.options;
     if (file.len > DELIVERY_FILE_MAX)
         return error_set(err, E_TOO_LARGE, "delivery: size: wanted at most %d bytes, got %zu",
                          DELIVERY_FILE_MAX, file.len);

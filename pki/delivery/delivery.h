@@ -25,7 +25,14 @@ struct delivery_options {
     bool keep_keys;               /* private keys come out in struct object's key */
 };
 
-enum object_kind { OBJECT_CERTIFICATE, OBJECT_CSR, OBJECT_CRL, OBJECT_PRIVATE_KEY, OBJECT_BROKEN };
+enum object_kind {
+    OBJECT_CERTIFICATE,
+    OBJECT_CSR,
+    OBJECT_CRL,
+    OBJECT_PRIVATE_KEY,
+    OBJECT_OTHER, /* whole and harmless, but of no use: a public key, an OCSP response, a read-me */
+    OBJECT_BROKEN /* may well have been a certificate: damaged, cut off, locked, past a limit */
+};
 
 struct object {
     enum object_kind kind;
@@ -47,6 +54,13 @@ struct delivery_objects {
     char summary[DELIVERY_SUMMARY_MAX]; /* of the whole file: "PEM with 2 certificates", "an HTML
                                            page", "empty" */
 };
+
+/*
+ * Loads what reading needs from files (OpenSSL's configuration and its legacy provider), for
+ * processes that give up opening files later. delivery_read does it by itself otherwise; any number
+ * of times, from any thread.
+ */
+void delivery_prepare(void);
 
 /*
  * options may be NULL: no passwords, no keys. Returns 0 also when nothing useful was found (count

@@ -65,6 +65,14 @@ bool kinds_is_text(struct span file)
     return true;
 }
 
+/* The only one whose mark is not at its front (POSIX ustar). */
+static bool is_tar(struct span file)
+{
+    enum { MARK_AT = 257 };
+
+    return file.len > MARK_AT + 5 && memcmp(file.data + MARK_AT, "ustar", 5) == 0;
+}
+
 static const char *find_kind(struct span file, const struct kind *kinds, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -79,7 +87,8 @@ static const char *find_kind(struct span file, const struct kind *kinds, size_t 
 /* A text may begin with any of these letters. */
 int kinds_read_closed(struct span file, struct reading *reading, struct error *err)
 {
-    const char *archive = find_kind(file, archives, COUNT_OF(archives));
+    const char *archive =
+        is_tar(file) ? "a TAR archive" : find_kind(file, archives, COUNT_OF(archives));
     const char *store = find_kind(file, stores, COUNT_OF(stores));
     char what[160];
 

@@ -48,6 +48,7 @@ static void count_kinds(const struct object_list *list, size_t since, char *ret,
         [OBJECT_CSR] = {"certificate request (CSR)", "certificate requests (CSR)"},
         [OBJECT_CRL] = {"revocation list (CRL)", "revocation lists (CRL)"},
         [OBJECT_PRIVATE_KEY] = {"private key", "private keys"},
+        [OBJECT_OTHER] = {"other thing", "other things"},
         [OBJECT_BROKEN] = {"unreadable part", "unreadable parts"},
     };
     size_t counts[COUNT_OF(words)] = {0};
