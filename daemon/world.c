@@ -8,6 +8,8 @@
 #include "notify/mail.h"
 #include "daemon/read/reader.h"
 
+enum { READER_IDLE_MS = 30000 };
+
 /* The anchors of one policy, by their number among the reader's; policies that name the same ones
  * share them, since the system's store takes 20 ms to read. */
 struct policy_anchors {
@@ -307,7 +309,7 @@ void world_close(struct real_world *world)
 
 void world_tidy(struct real_world *world)
 {
-    reader_tidy(world->reader);
+    reader_tidy(world->reader, READER_IDLE_MS);
 }
 
 const struct world *world_functions(const struct real_world *world)

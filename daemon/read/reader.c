@@ -9,8 +9,7 @@
 enum {
     WALL_MS = 10000,
     CPU_MS = 5000,
-    IDLE_MAX = 4, /* of one duty: as many as libuv has workers */
-    IDLE_MS = 30000,
+    IDLE_MAX = 4,     /* of one duty: as many as libuv has workers */
     FINDS_MAX = 4096, /* look-ups while one chain is built */
     TRIES = 2,
 };
@@ -154,10 +153,10 @@ int reader_try(struct reader *reader, struct error *err)
     return rc;
 }
 
-void reader_tidy(struct reader *reader)
+void reader_tidy(struct reader *reader, int64_t idle_ms)
 {
     struct process *old[WIRE_DUTIES * IDLE_MAX];
-    int64_t since = clock_monotonic_ms() - IDLE_MS;
+    int64_t since = clock_monotonic_ms() - idle_ms;
     size_t count = 0;
 
     pthread_mutex_lock(&reader->mutex);
@@ -166,7 +165,7 @@ void reader_tidy(struct reader *reader)
         size_t kept = 0;
 
         for (size_t k = 0; k < pool->count; k++)
-            if (process_used_at(pool->idle[k]) < since)
+            if (process_used_at(pool->idle[k]) <= since)
                 old[count++] = pool->idle[k];
             else
                 pool->idle[kept++] = pool->idle[k];
@@ -212,9 +211,10 @@ static int answer_find(struct process *process, const struct chain_pool *pool,
 }
 
 /* A reader has no failures of its environment to tell: it has none. */
-static bool is_verdict(int code)
+static bool is_verdict(enum wire_kind kind, int code)
 {
-    return code == 0 || code == E_NO_CHAIN || code_retry(code) == RETRY_PERMANENT;
+    return code == 0 || code_retry(code) == RETRY_PERMANENT ||
+           (code == E_NO_CHAIN && kind == WIRE_CHAIN);
 }
 
 static bool take_answer(const struct question *question, const struct buf *body,
@@ -223,7 +223,7 @@ static bool take_answer(const struct question *question, const struct buf *body,
     struct wire wire = {.in = span_of(body->data, body->len)};
 
     wire_error(&wire, ret_answer);
-    if (!wire.bad && !is_verdict(ret_answer->code))
+    if (!wire.bad && !is_verdict(question->kind, ret_answer->code))
         wire.bad = true;
     if (!wire.bad && ret_answer->code == 0)
         question->take(&wire, question->ret);
@@ -270,10 +270,11 @@ static int ask(struct reader *reader, const struct question *question, struct er
         struct error answer = {0};
         bool garbage = false;
         char fate[128];
-        int rc = process ? 0 : start(reader, question->duty, &process, err);
+        int rc = process ? 0 : start(reader, question->duty, &process, &answer);
 
+        /* No verdict on what is asked, whatever the reason. */
         if (rc < 0)
-            return rc;
+            return error_set(err, E_COMMAND, "%s", answer.text);
         rc = talk(process, question, &answer, &garbage, err);
         if (rc > 0) {
             give_back(reader, question->duty, process);
@@ -329,6 +330,8 @@ int reader_read_delivery(struct reader *reader, struct span file, struct deliver
         return error_set(err, E_TOO_LARGE, "delivery: size: wanted at most %d bytes, got %zu",
                          WIRE_FILE_MAX, file.len);
     int rc = ask(reader, &question, err);
+    if (rc < 0 && rc != E_TOO_LARGE && code_retry(rc) == RETRY_PERMANENT)
+        return error_wrap(err, E_REFUSED, "this file cannot be read");
     if (rc < 0)
         return rc;
     /* The name by which everything else knows a certificate is not left to somebody else. */

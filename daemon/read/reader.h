@@ -42,14 +42,15 @@ void reader_close(struct reader *reader);
 /* Starts a process that judges, and keeps it: E_CONFIG names the anchors that cannot be read; any
  * other failure means that nothing can be read on this machine. */
 int reader_try(struct reader *reader, struct error *err);
-/* Ends processes that nobody asked anything for half a minute. Call it now and then. */
-void reader_tidy(struct reader *reader);
+/* Ends processes that nobody asked anything for that long. Call it now and then. */
+void reader_tidy(struct reader *reader, int64_t idle_ms);
 
 /*
  * As delivery_read, cert_parse and chain_build. Besides their own failures: E_REFUSED when the
  * reader could not stand what it was given ("the reader ended by signal 11 (Segmentation fault)
- * while it looked at this file"), a verdict like any other; and the failures of process_start, when
- * no reader can be had: then it is too early for a verdict.
+ * while it looked at this file"), a verdict like any other; E_COMMAND when no reader can be had:
+ * then it is too early for a verdict. Of a file there are no other failures than these two and
+ * E_TOO_LARGE.
  */
 int reader_read_delivery(struct reader *reader, struct span file, struct delivery_objects *ret,
                          struct error *err);
