@@ -11,6 +11,7 @@
 #include "pki/cert.h"
 
 enum {
+    DELIVERY_FILE_MAX = 10 << 20, /* of ZIP archives and mail; all else: BUF_MAX_DELIVERY */
     DELIVERY_OBJECTS_MAX = 256,
     DELIVERY_NOTE_MAX = 160,
     DELIVERY_SUMMARY_MAX = 200,
