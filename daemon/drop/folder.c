@@ -70,8 +70,6 @@ static int open_folder(struct drop *drop, struct error *err)
     drop->inode = st.st_ino;
     drop->is_mount = is_mount;
     drop->was_mount = is_mount;
-    if (drop->inotify >= 0)
-        drop->watch = inotify_add_watch(drop->inotify, drop->path, WATCHED);
     return 0;
 }
 
@@ -115,6 +113,9 @@ static int check_subfolders(struct drop *drop, struct error *err)
             sweep(sub);
     }
     drop->swept = rc == 0;
+    /* After making the two, which is no news. Past the limit of watches the slow timer looks. */
+    if (rc == 0 && drop->watch < 0 && drop->inotify >= 0)
+        drop->watch = inotify_add_watch(drop->inotify, drop->path, WATCHED);
     return rc;
 }
 
