@@ -65,7 +65,7 @@ static int in_trouble(struct lane *lane, int code, const char *reason, struct er
     state->retry_at = utc_add(clock_now(), wait);
     state->retry_ms = clock_monotonic_ms() + wait * 1000;
     state->looked = false;
-    drop_forget(lane->drop);
+    drop_release(lane->drop);
     return tell(lane, text, err);
 }
 
@@ -163,8 +163,12 @@ static int file_away(struct lane *lane, const struct drop_file *files, struct er
             moved[done++] = (struct life_filing){ids[i], filings[i].name};
         /* One that is gone, or is another one now, is the next look's. */
         if (filings[i].result < 0 && filings[i].result != E_NOT_FOUND) {
+            const char *why = strrchr(filings[i].reason, ':');
+
             leave(lane, filings[i].file, filings[i].result, filings[i].reason);
-            error_set(&trouble, filings[i].result, "%s", filings[i].reason);
+            /* Of all of them one sentence, and the same each time. */
+            error_set(&trouble, filings[i].result, "drop folder %s: files cannot be moved%s",
+                      lane->drop_path, why ? why : "");
         }
     }
     int rc = life_filed(&lane->life, moved, done, err);
@@ -250,6 +254,7 @@ static int rest(struct lane *lane, utc_t *ret_at, struct error *err)
     }
     if (rc < 0)
         return rc;
+    drop_release(lane->drop);
     *ret_at = clock_now() + (again > 0 ? again : lane->drop_scan);
     if (state->retry_ms > clock_monotonic_ms() && *ret_at > state->retry_at)
         *ret_at = state->retry_at;

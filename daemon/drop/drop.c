@@ -231,6 +231,12 @@ void drop_forget(struct drop *drop)
     queue_clear(drop);
 }
 
+void drop_release(struct drop *drop)
+{
+    queue_clear(drop);
+    file_close(&drop->dir);
+}
+
 bool drop_put_off(struct drop *drop, const struct drop_file *file)
 {
     return settle_put_off(&drop->settle, file->stamp.device, file->stamp.inode);

@@ -62,6 +62,8 @@ int drop_next(struct drop *drop, struct drop_file *ret, struct error *err);
 bool drop_has_more(const struct drop *drop);
 /* Forgets the queue: the files stay for the next look. */
 void drop_forget(struct drop *drop);
+/* Lets go of the folder until the next look, so that a share can be unmounted. */
+void drop_release(struct drop *drop);
 /* It could not be taken or filed: it comes back after a while, each time after twice as long, until
  * it is another file. True the first time. */
 bool drop_put_off(struct drop *drop, const struct drop_file *file);
