@@ -69,6 +69,8 @@ void drop_release(struct drop *drop);
 bool drop_put_off(struct drop *drop, const struct drop_file *file);
 /* The last look saw files that are put off. */
 bool drop_has_put_off(const struct drop *drop);
+/* The errno of a file that could not be read since the last look and is put off; 0: none. */
+int drop_read_error(const struct drop *drop);
 /* Seconds after which another look is wanted because files were still settling, were put off, or
  * were more than one look keeps; 0 when none was. */
 seconds_t drop_again(const struct drop *drop);

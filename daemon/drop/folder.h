@@ -26,7 +26,8 @@ struct drop {
     /* While a look runs a heap, the newest on top; then sorted, the oldest last. */
     struct queued *queue;
     size_t count;
-    bool more; /* than the queue holds */
+    bool more;      /* than the queue holds */
+    int read_error; /* see drop_read_error */
     size_t folders;
     char *folder; /* name of one; NULL */
 };
