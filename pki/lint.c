@@ -87,7 +87,7 @@ static void check_constraints(const struct subject *subject)
 
     if (is_authority(subject)) {
         if (!is_critical(subject, NID_basic_constraints))
-            hard(subject, "basic-constraints",
+            soft(subject, "basic-constraints",
                  "basic constraints: wanted them critical in an authority");
         if (!has_usage)
             soft(subject, "key-usage", "key usage: wanted it in an authority, got none");
@@ -138,13 +138,13 @@ static void check_policies(const struct subject *subject)
         X509_get_ext_d2i(subject->x509, NID_policy_constraints, NULL, NULL);
 
     if (has(subject, NID_policy_constraints) && !is_critical(subject, NID_policy_constraints))
-        hard(subject, "policies", "policy constraints: wanted them critical");
+        soft(subject, "policies", "policy constraints: wanted them critical");
     if (has(subject, NID_policy_constraints) &&
         (!constraints ||
          (!constraints->requireExplicitPolicy && !constraints->inhibitPolicyMapping)))
         hard(subject, "policies", "policy constraints: wanted one, got none");
     if (has(subject, NID_inhibit_any_policy) && !is_critical(subject, NID_inhibit_any_policy))
-        hard(subject, "policies", "inhibit any-policy: wanted it critical");
+        soft(subject, "policies", "inhibit any-policy: wanted it critical");
 }
 
 /* One label after another; "*" only as the whole first one. "_" is met and known by everybody. */

@@ -118,6 +118,9 @@ static bool set_up(X509_STORE_CTX *ctx, X509_STORE *store, STACK_OF(X509) * betw
     int trust = trust_of(purpose);
     if (!last(path)->self_signed)
         flags |= X509_V_FLAG_PARTIAL_CHAIN;
+    /* RFC 5280 6.1.1 (c): any policy will do. Without saying so OpenSSL takes none for enough. */
+    if (!X509_VERIFY_PARAM_add0_policy(param, OBJ_dup(OBJ_nid2obj(NID_any_policy))))
+        return false;
     X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
     X509_VERIFY_PARAM_set_depth(param, PATH_DEPTH_MAX);
     return X509_VERIFY_PARAM_set_flags(param, flags) &&
