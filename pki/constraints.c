@@ -129,16 +129,25 @@ static bool may_be_in(struct span name, struct span excluded)
            strncasecmp((const char *)dot + 1, (const char *)parent.data, parent.len) == 0;
 }
 
+/* An empty base is every name of its kind, which OpenSSL knows of DNS alone. */
+static bool excludes_all(const GENERAL_SUBTREE *tree, int type)
+{
+    return tree->base->type == type && (type == GEN_EMAIL || type == GEN_URI) &&
+           bytes(tree->base->d.ia5).len == 0;
+}
+
 static bool is_excluded(const GENERAL_NAMES *names, const STACK_OF(GENERAL_SUBTREE) * trees)
 {
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
 
-        for (int j = 0; name->type == GEN_DNS && j < sk_GENERAL_SUBTREE_num(trees); j++) {
+        for (int j = 0; j < sk_GENERAL_SUBTREE_num(trees); j++) {
             const GENERAL_SUBTREE *tree = sk_GENERAL_SUBTREE_value(trees, j);
 
-            if (tree->base->type == GEN_DNS &&
+            if (name->type == GEN_DNS && tree->base->type == GEN_DNS &&
                 may_be_in(bytes(name->d.dNSName), bytes(tree->base->d.dNSName)))
+                return true;
+            if (excludes_all(tree, name->type))
                 return true;
         }
     }

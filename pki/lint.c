@@ -7,7 +7,7 @@
 
 UL_AUTO_DEFINE(POLICY_CONSTRAINTS, POLICY_CONSTRAINTS_free)
 
-enum { SERIAL_BYTES_MAX = 20, LABEL_MAX = 63 };
+enum { SERIAL_BYTES_MAX = 20, LABEL_MAX = 63, EXTENSIONS_MAX = 100 };
 
 struct subject {
     X509 *x509;
@@ -41,6 +41,26 @@ static bool is_critical(const struct subject *subject, int nid)
 static bool is_authority(const struct subject *subject)
 {
     return (X509_get_extension_flags(subject->x509) & EXFLAG_CA) != 0;
+}
+
+/* Each extension of a known kind must be what its kind says, used here or not. */
+static void check_readable(const struct subject *subject)
+{
+    int count = X509_get_ext_count(subject->x509);
+
+    for (int i = 0; i < count && i < EXTENSIONS_MAX; i++) {
+        X509_EXTENSION *extension = X509_get_ext(subject->x509, i);
+        const X509V3_EXT_METHOD *method = X509V3_EXT_get(extension);
+        void *decoded = method ? X509V3_EXT_d2i(extension) : NULL;
+
+        if (method && !decoded)
+            hard(subject, "malformed",
+                 "extensions: wanted ones that can be read, got a broken one");
+        if (decoded && method->it)
+            ASN1_item_free(decoded, ASN1_ITEM_ptr(method->it));
+        else if (decoded)
+            method->ext_free(decoded);
+    }
 }
 
 static void check_version(const struct subject *subject)
@@ -168,6 +188,20 @@ static bool is_dns_name(const uint8_t *text, size_t len)
     return label > 0 && label <= LABEL_MAX && len <= 253;
 }
 
+/* Something on both sides of one "@"; no blanks. Quoted local parts are not met in certificates. */
+static bool is_mail_name(const uint8_t *text, size_t len)
+{
+    size_t at = 0, marks = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] <= ' ' || text[i] >= 0x7F)
+            return false;
+        if (text[i] == '@')
+            at = i, marks++;
+    }
+    return marks == 1 && at > 0 && at + 1 < len;
+}
+
 static bool is_good_name(const GENERAL_NAME *name)
 {
     const ASN1_STRING *text = name->d.ia5;
@@ -178,6 +212,7 @@ static bool is_good_name(const GENERAL_NAME *name)
     case GEN_IPADD:
         return ASN1_STRING_length(text) == 4 || ASN1_STRING_length(text) == 16;
     case GEN_EMAIL:
+        return is_mail_name(ASN1_STRING_get0_data(text), (size_t)ASN1_STRING_length(text));
     case GEN_URI:
         return ASN1_STRING_length(text) > 0;
     default:
@@ -208,6 +243,8 @@ static void check_names(const struct subject *subject)
     }
     if (sk_GENERAL_NAME_num(names) <= 0)
         hard(subject, "san", "alternative names: wanted at least one, got none");
+    if (!empty && is_critical(subject, NID_subject_alt_name))
+        soft(subject, "san", "alternative names: wanted them not critical beside a subject");
     if (empty && !is_critical(subject, NID_subject_alt_name))
         hard(subject, "san", "alternative names: wanted them critical beside an empty subject");
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
@@ -238,6 +275,7 @@ void lint_examine(const struct link *link, enum lint_role role, lint_tell_fn tel
 
     if (role != LINT_ANCHOR)
         check_version(subject);
+    check_readable(subject);
     check_serial(subject);
     check_dates(subject);
     check_constraints(subject);

@@ -61,6 +61,7 @@ static void check_form(const struct spot *spot)
     X509 *x509 = spot->link->x509;
     AUTO_CERT struct cert cert = {0};
     struct error err = {0};
+    const X509_ALGOR *outer = NULL;
     uint8_t *der = NULL;
 
     if (X509_get_ext_count(x509) > EXTENSIONS_MAX)
@@ -69,6 +70,9 @@ static void check_form(const struct spot *spot)
         tell(spot, "malformed", "extensions: wanted each once, got one twice");
     if (X509_get_extension_flags(x509) & EXFLAG_INVALID)
         tell(spot, "malformed", "extensions: wanted ones that can be read, got a broken one");
+    X509_get0_signature(NULL, &outer, x509);
+    if (X509_ALGOR_cmp(outer, X509_get0_tbs_sigalg(x509)) != 0)
+        tell(spot, "malformed", "signature: wanted one algorithm, got one inside, one outside");
     if (spot->link->anchor)
         return;
     int len = i2d_X509(x509, &der);
