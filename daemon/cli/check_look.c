@@ -122,14 +122,23 @@ void check_look_at_file(const struct check_plan *plan, struct check_looks *ret)
                   "let nobody read it who need not", "the file holds a private key");
 }
 
+/* Who is asked for: an address has no name to send, so the first of --host stands for it. */
+static const char *server_name(const struct check_plan *plan)
+{
+    for (size_t i = 0; i < plan->names.count && plan->host_is_address; i++)
+        if (plan->names.items[i].type == NAME_DNS)
+            return plan->names.items[i].text;
+    return plan->host;
+}
+
 static void look_at_address(const struct check_plan *plan, const struct probe_address *address,
                             struct check_looks *looks)
 {
     struct check_look *look = add_look(looks, address->text);
     AUTO_PROBE struct probe_result result = {0};
 
-    if (probe_starttls(address, plan->host, plan->starttls, HANDSHAKE_MS, &result, &look->error) <
-        0)
+    if (probe_starttls(address, server_name(plan), plan->starttls, HANDSHAKE_MS, &result,
+                       &look->error) < 0)
         return;
     memcpy(look->protocol, result.protocol, sizeof look->protocol);
     look->sent = result.sent;

@@ -13,6 +13,7 @@ enum { CHECK_HOST_MAX = 256, CHECK_ORIGIN_MAX = 300 };
 struct check_plan {
     const char *target;
     const char *host; /* of a live target; NULL: it is a file */
+    bool host_is_address;
     int port;
     enum starttls starttls;
     struct names names;

@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -117,6 +118,7 @@ static bool read_target(struct ask *ask)
     const char *colon = strrchr(text, ':'), *close = strchr(text, ']');
     size_t len = strlen(text);
     int64_t number = starttls_port(ask->plan.starttls);
+    uint8_t address[16];
 
     if (text[0] == '[') {
         if (!close || (close[1] != '\0' && close[1] != ':'))
@@ -133,6 +135,8 @@ static bool read_target(struct ask *ask)
     memcpy(ask->host, text, len);
     ask->host[len] = '\0';
     ask->plan.host = ask->host;
+    ask->plan.host_is_address =
+        inet_pton(AF_INET, ask->host, address) == 1 || inet_pton(AF_INET6, ask->host, address) == 1;
     ask->plan.port = (int)number;
     return true;
 }
