@@ -73,8 +73,34 @@ struct hearing {
     bool heard;
 };
 
+/* OpenSSL's reason, with what was wanted and got where it leaves that open. */
+static void write_reason(const struct link *link, int reason, char *ret, size_t size)
+{
+    const char *text = X509_verify_cert_error_string(reason);
+    const X509_ALGOR *algorithm = NULL;
+    const ASN1_OBJECT *object = NULL;
+    char name[80] = "";
+
+    if (reason == X509_V_ERR_EE_KEY_TOO_SMALL || reason == X509_V_ERR_CA_KEY_TOO_SMALL) {
+        const EVP_PKEY *key = X509_get0_pubkey(link->x509);
+
+        snprintf(ret, size, "%s: wanted RSA from 2048 bits or EC from 224, got %d bits", text,
+                 key ? EVP_PKEY_get_bits(key) : 0);
+    } else if (reason == X509_V_ERR_CA_MD_TOO_WEAK) {
+        X509_get0_signature(NULL, &algorithm, link->x509);
+        X509_ALGOR_get0(&object, NULL, NULL, algorithm);
+        OBJ_obj2txt(name, sizeof name, object, 0);
+        snprintf(ret, size, "signature digest algorithm too weak: wanted SHA-256 or better, got %s",
+                 name);
+    } else {
+        snprintf(ret, size, "%s", text);
+    }
+}
+
 static int hear(int good, X509_STORE_CTX *ctx)
 {
+    char text[200];
+
     struct hearing *hearing = X509_STORE_CTX_get_app_data(ctx);
     int depth = X509_STORE_CTX_get_error_depth(ctx);
     int reason = X509_STORE_CTX_get_error(ctx);
@@ -83,8 +109,8 @@ static int hear(int good, X509_STORE_CTX *ctx)
         return 1;
     size_t place = depth >= 0 && (size_t)depth < hearing->path->count ? (size_t)depth : 0;
     hearing->heard = true;
-    hearing->teller->tell(hearing->teller->self, code_of(reason), place,
-                          X509_verify_cert_error_string(reason));
+    write_reason(hearing->path->links[place], reason, text, sizeof text);
+    hearing->teller->tell(hearing->teller->self, code_of(reason), place, text);
     return 1;
 }
 
