@@ -84,8 +84,8 @@ static void check_form(const struct spot *spot)
 }
 
 /*
- * RFC 5280 6.1.4 (k) to (n). OpenSSL lets keyUsage or a Netscape extension stand for a missing
- * basicConstraints; here only an anchor of version 1 may do without.
+ * RFC 5280 6.1.4 (k) to (n). OpenSSL lets keyUsage or a Netscape extension stand for an anchor's
+ * missing basicConstraints; here only one of version 1 may do without.
  */
 static void check_authority(const struct spot *spot)
 {
