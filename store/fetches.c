@@ -5,16 +5,25 @@
 
 enum { DAY = 86400 };
 
-/* Also what a clock that was ahead has written. */
-static int forget(struct inventory *inventory, utc_t now, struct error *err)
+static int forget_until(struct inventory *inventory, utc_t at, struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
-    int rc = statement_open(inventory, "DELETE FROM fetches WHERE began_at <= ? OR began_at > ?",
-                            &statement, err);
+    int rc = statement_open(inventory, "DELETE FROM fetches WHERE began_at <= ?", &statement, err);
 
     if (rc < 0)
         return rc;
-    statement_bind_utc(&statement, utc_add(now, -DAY));
+    statement_bind_utc(&statement, at);
+    return statement_run(&statement, err);
+}
+
+/* What a clock that was ahead has written. */
+static int forget_future(struct inventory *inventory, utc_t now, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, "DELETE FROM fetches WHERE began_at > ?", &statement, err);
+
+    if (rc < 0)
+        return rc;
     statement_bind_utc(&statement, now);
     return statement_run(&statement, err);
 }
@@ -65,7 +74,9 @@ int fetches_count(struct inventory *inventory, const char *url, utc_t now, secon
     int rc = atomic_begin(inventory, &atomic, err);
 
     if (rc == 0)
-        rc = forget(inventory, now, err);
+        rc = forget_until(inventory, utc_add(now, -DAY), err);
+    if (rc == 0)
+        rc = forget_future(inventory, now, err);
     if (rc < 0)
         return rc;
     rc = look(inventory, url, &tried_at, &tries, &none);

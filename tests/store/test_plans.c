@@ -246,7 +246,9 @@ START_TEST(the_index_meant_is_the_index_used)
             "SEARCH certificates USING INDEX certificates_due_other (next_at<?)");
     ck_plan("FROM notices", "next_try_at <", "INDEX notices_waiting (next_try_at<?)");
     ck_plan("FROM renewals", "spki_sha256 = ?", "INDEX renewals_by_spki (spki_sha256=?)");
-    ck_plan("FROM renewals", "superseded_at IS NULL", "INDEX renewals_open (certificate_id=?)");
+    ck_plan("FROM renewals", "withdrawn_at IS NULL ORDER BY id DESC",
+            "INDEX renewals_open (certificate_id=?)");
+    ck_plan("FROM renewals", "ORDER BY rechain_at", "INDEX renewals_rechain (rechain_at>?)");
     ck_plan("FROM renewals", "coalesce", "INDEX renewals_accepted (certificate_id=?");
     ck_plan("FROM authorities", "subject_sha256 = ?", "INDEX authorities_by_subject (");
     ck_plan("FROM deliveries", "sha256 = ?", "INDEX deliveries_by_sha256 (sha256=?)");
