@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "notify/mail.h"
+#include "daemon/fetch/fetch.h"
 
 /* Anchors of one policy; policies that name the same ones share them, since the system's store
  * takes 20 ms to read. */
@@ -74,25 +75,54 @@ static int parse_cert(void *self, struct span der, struct cert *ret, struct erro
     return cert_parse(der, ret, err);
 }
 
-static int build_chain(void *self, const struct chain_order *order, struct chain *ret,
-                       struct error *err)
+static int make_chain_request(const struct real_world *world, const struct chain_order *order,
+                              struct chain_request *ret, struct error *err)
 {
-    const struct real_world *world = self;
-    struct chain_request request = {
+    *ret = (struct chain_request){
         .leaf = order->leaf,
         .pool = order->pool,
         .added_anchors = order->added_anchors,
         .at = order->at,
         .purpose = order->purpose,
     };
-
     for (size_t i = 0; i < world->anchor_count; i++) {
         if (world->anchors[i].policy != order->policy)
             continue;
-        request.anchors = world->anchors[i].anchors;
-        return chain_build(&request, ret, err);
+        ret->anchors = world->anchors[i].anchors;
+        return 0;
     }
     return error_set(err, E_CONFIG, "policy %s: has no trust anchors", order->policy->name);
+}
+
+static int build_chain(void *self, const struct chain_order *order, struct chain *ret,
+                       struct error *err)
+{
+    struct chain_request request;
+    int rc = make_chain_request(self, order, &request, err);
+
+    return rc < 0 ? rc : chain_build(&request, ret, err);
+}
+
+static int find_gap(void *self, const struct chain_order *order, struct blob *ret,
+                    struct error *err)
+{
+    struct chain_request request;
+    int rc = make_chain_request(self, order, &request, err);
+
+    return rc < 0 ? rc : chain_find_gap(&request, ret, err);
+}
+
+static int fetch(void *self, const char *url, struct blob *ret, struct error *err)
+{
+    const struct config *config = ((const struct real_world *)self)->config;
+    const struct fetch_rules rules = {
+        .allow = (const char *const *)config->aia_allow.items,
+        .allow_count = config->aia_allow.count,
+        .ports = config->aia_ports,
+        .port_count = config->aia_port_count,
+    };
+
+    return fetch_get(&rules, url, ret, err);
 }
 
 static int write_request(void *self, const char *name, struct span csr_pem, struct error *err)
@@ -235,6 +265,8 @@ int world_open(const struct config *config, struct keeper *keeper, struct real_w
                       .read_delivery = read_delivery,
                       .parse_cert = parse_cert,
                       .build_chain = build_chain,
+                      .find_gap = find_gap,
+                      .fetch = fetch,
                       .write_request = write_request,
                       .live_read = live_pair_read,
                       .check = check,

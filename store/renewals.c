@@ -298,7 +298,7 @@ static int ids_rechain(struct inventory *inventory, size_t limit, struct ids *re
 {
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(inventory,
-                            "SELECT id FROM renewals WHERE rechain_at IS NOT NULL"
+                            "SELECT id FROM renewals WHERE rechain_at > 0"
                             " ORDER BY rechain_at LIMIT ?",
                             &statement, err);
 

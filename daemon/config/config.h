@@ -23,8 +23,11 @@ struct config {
                        */
     char *read_group; /* NULL: only root and the daemon's user */
     char *admin_group;
-    seconds_t drop_settle; /* 2 s */
-    seconds_t drop_scan;   /* 60 s */
+    seconds_t drop_settle;      /* 2 s */
+    seconds_t drop_scan;        /* 60 s */
+    struct text_list aia_allow; /* what a URL of a certificate may reach besides public addresses */
+    int aia_ports[POLICY_LIST_MAX]; /* and besides the ports 80 and 443 */
+    size_t aia_port_count;
     struct smtp_settings mail;
     seconds_t mail_retry[POLICY_LIST_MAX]; /* 1, 5, 15, 60 min; the last one repeats */
     size_t mail_retry_count;

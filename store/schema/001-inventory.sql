@@ -64,7 +64,7 @@ CREATE TABLE renewals (
     failed_reason   TEXT,
     chain_not_after INTEGER, -- the first end among leaf and chain
     rechain_of      INTEGER REFERENCES renewals (id), -- whose leaf this is, under another chain
-    rechain_at      INTEGER, -- a chain that lives longer was last looked for in vain
+    rechain_at      INTEGER, -- a chain that lives longer was last looked for in vain; 0: again at once
     fetched_at      INTEGER, -- what is missing was last asked for at the authority's URL
     fetches         INTEGER NOT NULL DEFAULT 0,
     CONSTRAINT sealed_key_names_its_public_half

@@ -24,6 +24,9 @@ static struct certificate_facts healthy(void)
         .added_at = NOW - DAY,
         .retired_at = UTC_NEVER,
         .accepted = true,
+        .accepted_at = NOW - 9 * DAY,
+        .chain_not_after = NOW + 90 * DAY,
+        .rechain_at = UTC_NEVER,
         .not_before = NOW - 10 * DAY,
         .not_after = NOW + 90 * DAY,
         .live_not_before = NOW - 10 * DAY,
@@ -54,6 +57,7 @@ static struct renewal_facts just_started(void)
                                   .rejected_at = UTC_NEVER,
                                   .chain_told_at = UTC_NEVER,
                                   .reminded_at = UTC_NEVER,
+                                  .fetched_at = UTC_NEVER,
                                   .failed_at = UTC_NEVER};
 }
 

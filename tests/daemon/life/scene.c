@@ -94,6 +94,38 @@ static int build_chain(void *self, const struct chain_order *order, struct chain
     return chain_build(&request, ret, ret_err);
 }
 
+static int find_gap(void *self, const struct chain_order *order, struct blob *ret,
+                    struct error *ret_err)
+{
+    const struct scene *scene = self;
+    const struct chain_request request = {.leaf = order->leaf,
+                                          .pool = order->pool,
+                                          .anchors = scene->anchors,
+                                          .added_anchors = order->added_anchors,
+                                          .at = order->at,
+                                          .purpose = order->purpose};
+
+    return chain_find_gap(&request, ret, ret_err);
+}
+
+/* The web: what each URL has, or nothing. */
+static int act_fetch(struct scene *scene, const char *url, struct blob *ret, struct error *ret_err)
+{
+    scene->fetches++;
+    for (size_t i = 0; i < SCENE_PAGES; i++) {
+        if (!scene->pages[i].url || strcmp(scene->pages[i].url, url) != 0)
+            continue;
+        *ret = blob_copy(scene->pages[i].body);
+        return 0;
+    }
+    return error_set(ret_err, E_NETWORK, "fetch: connection refused");
+}
+
+static int fetch(void *self, const char *url, struct blob *ret, struct error *ret_err)
+{
+    TICKED((struct scene *)self, act_fetch(self, url, ret, ret_err));
+}
+
 static int write_request(void *self, const char *name, struct span csr_pem, struct error *ret_err)
 {
     struct scene *scene = self;
@@ -251,6 +283,8 @@ static const struct world functions = {
     .read_delivery = read_delivery,
     .parse_cert = parse_cert,
     .build_chain = build_chain,
+    .find_gap = find_gap,
+    .fetch = fetch,
     .write_request = write_request,
     .live_read = live_pair_read,
     .check = check,

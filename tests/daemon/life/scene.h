@@ -11,6 +11,8 @@
 #include "tests/pki/authority.h"
 #include "tests/testing.h"
 
+enum { SCENE_PAGES = 8 };
+
 struct scene {
     struct life life;
     struct world world;
@@ -29,6 +31,11 @@ struct scene {
     bool restore_fails;   /* as on a file system that turned read-only */
     bool mail_is_dead;    /* no server answers */
     bool mail_is_refused; /* 550 */
+    struct {
+        const char *url;
+        struct span body;
+    } pages[SCENE_PAGES]; /* what the web has */
+    int fetches;          /* how often it was asked */
     int die_at; /* SIGKILL before (even) or after (odd) this call to the world, counted from 2; 0:
                    never */
     int calls;
