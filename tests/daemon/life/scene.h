@@ -78,6 +78,9 @@ bool scene_pair_fits(const struct scene *scene);
 int scene_leftovers(const struct scene *scene);
 /* True when the service serves this leaf and the installed pair is this leaf with its key. */
 bool scene_serves(struct scene *scene, const struct authority *leaf);
+/* And the chain, on the disk and served, is this certificate alone. */
+bool scene_serves_chain(struct scene *scene, const struct authority *leaf,
+                        const struct authority *intermediate);
 /* How many mails of this kind the server took. */
 int scene_mails(const struct scene *scene, const char *kind);
 /* How many events of this kind the trail has. */
