@@ -26,9 +26,12 @@ static int check_bytes(const char *url, struct error *err)
     if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
         return refuse(err, "http:// or https:// in front");
     const char *host = strstr(url, "://") + 3;
+    size_t end = strcspn(host, "/?#");
     if (host[0] == '/')
         return refuse(err, "two slashes in front of the host");
-    if (memchr(host, '@', strcspn(host, "/?#")))
+    if (memchr(host, '%', end))
+        return refuse(err, "no percent sign in the host");
+    if (memchr(host, '@', end))
         return refuse(err, "no user and no password");
     return strchr(url, '#') ? refuse(err, "no fragment") : 0;
 }
