@@ -84,7 +84,6 @@ START_TEST(what_is_refused)
         "http://$(id)/",
         " http://ca.example/",
         "jar:http://ca.example/",
-        "http://http://ca.example/",
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
