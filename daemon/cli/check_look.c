@@ -55,6 +55,7 @@ static void sort_object(const struct object *object, struct check_file *file)
         break;
     case OBJECT_CSR:
     case OBJECT_CRL:
+    case OBJECT_OTHER:
         break;
     }
 }
