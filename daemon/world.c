@@ -107,7 +107,7 @@ static int build_chain(void *self, const struct chain_order *order, struct chain
 {
     const struct real_world *world = self;
     struct chain_request request;
-    size_t anchors;
+    size_t anchors = 0;
     int rc = make_chain_request(world, order, &request, &anchors, err);
 
     return rc < 0 ? rc : reader_build_chain(world->reader, anchors, &request, ret, err);
@@ -118,7 +118,7 @@ static int find_gap(void *self, const struct chain_order *order, struct blob *re
 {
     const struct real_world *world = self;
     struct chain_request request;
-    size_t anchors;
+    size_t anchors = 0;
     int rc = make_chain_request(world, order, &request, &anchors, err);
 
     return rc < 0 ? rc : reader_find_gap(world->reader, anchors, &request, ret, err);

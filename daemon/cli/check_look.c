@@ -9,7 +9,7 @@
 #include "pki/delivery/delivery.h"
 #include "pki/probe.h"
 
-enum { HANDSHAKE_MS = 10000, FILE_BYTES_MAX = 10 << 20 };
+enum { HANDSHAKE_MS = 10000 };
 
 void check_looks_done(struct check_looks *looks)
 {
@@ -28,14 +28,14 @@ static int read_input(struct blob *ret, struct error *err)
     char part[4096];
     size_t got;
 
-    buf_init(&all, FILE_BYTES_MAX);
+    buf_init(&all, DELIVERY_FILE_MAX);
     while ((got = fread(part, 1, sizeof part, stdin)) > 0 && !all.full)
         buf_add(&all, part, got);
     if (ferror(stdin))
         return error_set(err, E_IO, "standard input: cannot be read");
     if (all.full)
         return error_set(err, E_TOO_LARGE, "standard input: wanted at most %d bytes, got more",
-                         FILE_BYTES_MAX);
+                         DELIVERY_FILE_MAX);
     *ret = buf_take(&all);
     return 0;
 }
@@ -66,7 +66,7 @@ int check_read_file(const char *path, struct check_file *ret, struct error *err)
     AUTO_OBJECTS struct delivery_objects objects = {0};
     struct check_file file = {0};
     bool input = strcmp(path, "-") == 0;
-    int rc = input ? read_input(&bytes, err) : file_read(path, FILE_BYTES_MAX, &bytes, err);
+    int rc = input ? read_input(&bytes, err) : file_read(path, DELIVERY_FILE_MAX, &bytes, err);
 
     if (rc == 0)
         rc = delivery_read(blob_span(&bytes), NULL, &objects, err);
