@@ -78,14 +78,14 @@ END_TEST
 START_TEST(limits_of_size)
 {
     struct reader *reader = harness_open((struct reader_options){0});
-    AUTO_FREE uint8_t *large = mem_alloc(WIRE_FILE_MAX + 1, 1);
+    AUTO_FREE uint8_t *large = mem_alloc(DELIVERY_FILE_MAX + 1, 1);
     AUTO_OBJECTS struct delivery_objects objects = {0};
     AUTO_CERT struct cert cert = {0};
 
-    ck_fails(reader_read_delivery(reader, span_of(large, WIRE_FILE_MAX + 1), &objects, &err),
+    ck_fails(reader_read_delivery(reader, span_of(large, DELIVERY_FILE_MAX + 1), &objects, &err),
              E_TOO_LARGE, "at most 10485760 bytes");
     memcpy(large, "PK\3\4", 4);
-    int rc = reader_read_delivery(reader, span_of(large, WIRE_FILE_MAX), &objects, &err);
+    int rc = reader_read_delivery(reader, span_of(large, DELIVERY_FILE_MAX), &objects, &err);
     ck_assert_msg(rc == 0 || rc == E_TOO_LARGE, "%s", err.text);
     ck_fails(reader_parse_cert(reader, span_of(large, CERT_DER_MAX + 1), &cert, &err), E_TOO_LARGE,
              "at most 65536");
