@@ -21,7 +21,8 @@ struct intake {
     char name[300]; /* escaped */
     struct delivery_objects objects;
     struct buf receipt;
-    const char *problem; /* why nothing of it was read; NULL: it was */
+    const char *problem;          /* why nothing of it was read; NULL: it was */
+    char refusal[ERROR_TEXT_MAX]; /* the reader's */
     size_t leaves, good, refused, authorities, keys, broken;
     int64_t renewal_id;
 };
@@ -100,21 +101,14 @@ static int take_certificates(struct intake *in, bool authorities, struct error *
 {
     for (size_t i = 0; i < in->objects.count; i++) {
         const struct object *object = &in->objects.items[i];
-        AUTO_CERT struct cert cert = {0};
-        struct error why = {0};
         int rc = 0;
 
         if (object->kind != OBJECT_CERTIFICATE)
             continue;
-        if (cert_parse(blob_span(&object->der), &cert, &why) < 0) {
-            if (authorities)
-                buf_printf(&in->receipt, "- A certificate that cannot be used: %s\n", why.text);
-            continue;
-        }
-        if (is_authority(&cert) && authorities)
-            rc = take_authority(in, blob_span(&object->der), &cert, err);
-        else if (!is_authority(&cert) && !authorities)
-            rc = take_leaf(in, blob_span(&object->der), &cert, err);
+        if (is_authority(&object->cert) && authorities)
+            rc = take_authority(in, blob_span(&object->der), &object->cert, err);
+        else if (!is_authority(&object->cert) && !authorities)
+            rc = take_leaf(in, blob_span(&object->der), &object->cert, err);
         if (rc < 0)
             return rc;
     }
@@ -241,6 +235,11 @@ static int intake(struct intake *in, const char *name, struct span data,
 
     if (rc == E_TOO_LARGE) {
         in->problem = "it holds more objects than any authority sends";
+        rc = 0;
+    }
+    if (rc == E_REFUSED) {
+        snprintf(in->refusal, sizeof in->refusal, "%s", err->text);
+        in->problem = in->refusal;
         rc = 0;
     }
     if (rc == 0)
