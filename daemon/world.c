@@ -278,6 +278,8 @@ static int open_reader(struct real_world *world, struct error *err)
     AUTO_FREE struct reader_anchors *sets =
         mem_alloc(policies_count(world->config->policies), sizeof *sets);
     const struct reader_options options = {
+        .delivery = {.passwords = (const char *const *)world->config->drop_passwords,
+                     .password_count = world->config->drop_password_count},
         .anchors = sets,
         .anchor_count = assign_anchors(world, sets),
         .tell = tell,
