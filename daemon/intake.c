@@ -288,7 +288,9 @@ static int rest(struct lane *lane, utc_t *ret_at, struct error *err)
     if (rc < 0)
         return rc;
     drop_release(lane->drop);
-    *ret_at = clock_now() + (again > 0 ? again : lane->drop_scan);
+    if (again == 0)
+        again = state->trouble && lane->drop_scan > TELL_SECONDS ? TELL_SECONDS : lane->drop_scan;
+    *ret_at = clock_now() + again;
     backs_off(state, ret_at);
     return E_NOT_FOUND;
 }
