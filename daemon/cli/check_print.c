@@ -71,7 +71,7 @@ static void add_end(struct table *table, const struct check_plan *plan, const st
         text = mem_strdup("never");
     else
         text = mem_printf(
-            "%s (%s%s)", utc_format_plain(cert->not_after, when),
+            "%.10s (%s%s)", utc_format_plain(cert->not_after, when),
             seconds_format(over ? plan->at - cert->not_after : cert->not_after - plan->at, left),
             over ? " ago" : "");
     table_cell(table, text, over ? COLOR_BAD : COLOR_PLAIN);
