@@ -60,19 +60,18 @@ static void print_verdict(struct cli *cli, const struct check_plan *plan,
     fputc('\n', cli->out);
 }
 
-static void add_end(struct cli *cli, struct table *table, const struct check_plan *plan,
-                    const struct cert *cert)
+/* Days are enough here: a finding tells the second where it counts. */
+static void add_end(struct table *table, const struct check_plan *plan, const struct cert *cert)
 {
     char when[UTC_TEXT_MAX], left[SECONDS_TEXT_MAX];
     bool over = cert->not_after < plan->at;
     AUTO_FREE char *text = NULL;
 
-    (void)cli;
     if (cert->not_after == UTC_NEVER)
         text = mem_strdup("never");
     else
         text = mem_printf(
-            "%s (%s%s)", utc_format_plain(cert->not_after, when),
+            "%.10s (%s%s)", utc_format_plain(cert->not_after, when),
             seconds_format(over ? plan->at - cert->not_after : cert->not_after - plan->at, left),
             over ? " ago" : "");
     table_cell(table, text, over ? COLOR_BAD : COLOR_PLAIN);
@@ -93,8 +92,10 @@ static void print_chain(struct cli *cli, const struct check_plan *plan,
 
         table_cell(&table, number, COLOR_PLAIN);
         table_cell(&table, link->cert.subject[0] ? link->cert.subject : "(empty)", COLOR_PLAIN);
-        table_cell(&table, utc_format_plain(link->cert.not_before, when), COLOR_PLAIN);
-        add_end(cli, &table, plan, &link->cert);
+        utc_format_plain(link->cert.not_before, when);
+        when[10] = '\0';
+        table_cell(&table, when, COLOR_PLAIN);
+        add_end(&table, plan, &link->cert);
         table_cell(&table, link->cert.key_text, COLOR_PLAIN);
         table_cell(&table, link->cert.signature_text, COLOR_PLAIN);
         table_cell(&table, link->trusted ? "trust anchor" : check_source_text(link->source),
