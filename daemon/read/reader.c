@@ -254,8 +254,8 @@ static int talk(struct process *process, const struct question *question, struct
             return 0;
         if (kind == WIRE_ANSWER && take_answer(question, &body, ret_answer))
             return 1;
-        *ret_garbage = kind != WIRE_FIND || !is_search(question->kind) ||
-                       body.len != SHA256_LEN || finds == FINDS_MAX;
+        *ret_garbage = kind != WIRE_FIND || !is_search(question->kind) || body.len != SHA256_LEN ||
+                       finds == FINDS_MAX;
         if (!*ret_garbage)
             rc = answer_find(process, question->pool, &body, err);
         if (rc <= 0)
