@@ -146,11 +146,14 @@ START_TEST(chains)
         .leaf = authority_der(leaf), .pool = &pool, .at = AUTHORITY_NOW};
     struct reader *reader = open_with_anchors(root);
     AUTO_CHAIN struct chain chain = {0}, added = {0};
-    AUTO_BLOBS struct blobs more = {0};
+    AUTO_BLOB struct blob gap = {0};
 
     known[0] = lower;
     ck_fails(reader_build_chain(reader, 1, &request, &chain, &err), E_NO_CHAIN, "Upper");
+    ck_ok(reader_find_gap(reader, 1, &request, &gap, &err));
+    ck_assert(span_equal(authority_der(lower), blob_span(&gap)));
     known[1] = upper;
+    ck_fails(reader_find_gap(reader, 1, &request, &gap, &err), E_NOT_FOUND, "");
     ck_ok(reader_build_chain(reader, 1, &request, &chain, &err));
     ck_assert_uint_eq(2, chain.certs.count);
     ck_assert(span_equal(authority_der(lower), blob_span(&chain.certs.items[0])));
@@ -282,12 +285,12 @@ static const char *const lies[] = {
     "answer 0 x",
     "answer 1 setup",
     "answer 2 read",
-    "answer 5 found",
-    "answer 6 short",
-    "answer 6 ",
-    "answer 6 \x7F\x7F\x7F\x7F no such code",
-    "answer 7 12345678901234567890123456789012", /* nothing is looked up for a file */
-    "answer 8 x",
+    "answer 6 found",
+    "answer 7 short",
+    "answer 7 ",
+    "answer 7 \x7F\x7F\x7F\x7F no such code",
+    "answer 8 12345678901234567890123456789012", /* nothing is looked up for a file */
+    "answer 9 x",
     "answer 2147483647 x",
 };
 
