@@ -81,7 +81,7 @@ static int parse_cert(void *self, struct span der, struct cert *ret, struct erro
     return reader_parse_cert(world->reader, der, ret, err);
 }
 
-/* The request, and the number of its policy's anchors. */
+/* The anchors are named by their number among the reader's. */
 static int make_chain_request(const struct real_world *world, const struct chain_order *order,
                               struct chain_request *ret, size_t *ret_anchors, struct error *err)
 {
@@ -92,6 +92,7 @@ static int make_chain_request(const struct real_world *world, const struct chain
         .at = order->at,
         .purpose = order->purpose,
     };
+
     for (size_t i = 0; i < world->anchor_count; i++) {
         if (world->anchors[i].policy != order->policy)
             continue;
@@ -277,6 +278,8 @@ static int open_reader(struct real_world *world, struct error *err)
     AUTO_FREE struct reader_anchors *sets =
         mem_alloc(policies_count(world->config->policies), sizeof *sets);
     const struct reader_options options = {
+        .delivery = {.passwords = (const char *const *)world->config->drop_passwords,
+                     .password_count = world->config->drop_password_count},
         .anchors = sets,
         .anchor_count = assign_anchors(world, sets),
         .tell = tell,

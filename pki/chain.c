@@ -32,7 +32,7 @@ struct search {
     const struct chain_pool *pool;
     const struct anchors *anchors;
     utc_t at;
-    bool as_server;
+    enum chain_purpose purpose;
     struct path path; /* where the search stands */
     struct path best; /* its links are in best_links */
     struct links best_links;
@@ -253,7 +253,7 @@ static void judge(struct search *search)
 
     if (search->best.count > 0 && !path_is_better(&search->path, &search->best))
         return;
-    if (path_check(&search->path, search->at, search->as_server, &err) < 0)
+    if (path_check(&search->path, search->at, search->purpose, &err) < 0)
         note_rule(search, &err);
     else
         keep_best(search);
@@ -400,7 +400,7 @@ static int build(const struct chain_request *request, struct chain *ret, struct 
     struct search search = {.pool = request->pool,
                             .anchors = request->anchors,
                             .at = request->at,
-                            .as_server = link_is_server(&link),
+                            .purpose = request->purpose,
                             .path = {.links = {&link}, .count = 1}};
     if (X509_self_signed(link.x509, 1) == 1)
         rc = error_set(err, E_REFUSED,
