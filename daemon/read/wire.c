@@ -142,9 +142,9 @@ static bool is_plain(const char *text)
     return true;
 }
 
-static void wire_names(struct wire *wire, struct names *names)
+static void wire_names(struct wire *wire, struct names *names, size_t most)
 {
-    size_t count = wire_number(wire, names->count, CERT_SAN_MAX);
+    size_t count = wire_number(wire, names->count, most);
 
     if (!wire->out) {
         names->items = make_room(wire, &count, sizeof *names->items);
@@ -187,9 +187,8 @@ void wire_cert(struct wire *wire, struct cert *cert)
     wire_flag(wire, &cert->self_signed);
     wire_flag(wire, &cert->usable_as_server);
     wire_flag(wire, &cert->usable_as_client);
-    wire_names(wire, &cert->names);
-    wire_names(wire, &cert->issuer_urls);
-    wire->bad = wire->bad || cert->issuer_urls.count > CERT_URLS_MAX;
+    wire_names(wire, &cert->issuer_urls, CERT_URLS_MAX);
+    wire_names(wire, &cert->names, CERT_SAN_MAX);
 }
 
 /* Which kinds come with their bytes, as struct object says. */
@@ -240,6 +239,12 @@ void wire_chain(struct wire *wire, struct chain *chain)
     wire_text(wire, chain->anchor, sizeof chain->anchor);
     wire_fixed(wire, chain->anchor_sha256, sizeof chain->anchor_sha256);
     wire_time(wire, &chain->earliest_not_after);
+}
+
+void wire_der(struct wire *wire, struct blob *der)
+{
+    wire_blob(wire, der, CERT_DER_MAX);
+    wire->bad = wire->bad || der->len == 0;
 }
 
 void wire_error(struct wire *wire, struct error *error)
