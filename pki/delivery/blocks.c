@@ -16,7 +16,7 @@ struct finds {
     struct reading *reading;
     size_t since;      /* the list's count before */
     size_t blocks;     /* of PEM */
-    size_t known;      /* of which the label is known */
+    size_t known;      /* nonzero when a label is known or something of use was under it */
     size_t bare;       /* pieces of base64 without markers */
     size_t cut;        /* of which the end was missing */
     const char *other; /* what a block was that is of no use */
@@ -156,6 +156,7 @@ static int add_block(struct finds *finds, const struct pem_block *block, size_t 
     if (pem_label_is_key(block->label))
         return add_under_key_label(finds, block, where, err);
     rc = add_content(finds, block, where, err);
+    finds->known += rc > 0;
     if (rc != 0)
         return rc;
     if (!is_read_label(block->label)) {
