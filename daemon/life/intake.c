@@ -231,8 +231,8 @@ static int read_objects(struct intake *in, struct span data, struct error *err)
 
     if (rc != E_TOO_LARGE)
         return rc;
-    in->problem =
-        mem_strdup("it is larger, or holds more objects, than anything that an authority sends");
+    in->problem = mem_strdup("it is larger than a delivery can be, or holds more objects than any "
+                             "authority sends");
     return 0;
 }
 
