@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "daemon/life/life.h"
-#include "store/deliveries.h"
 #include "tests/daemon/life/scene.h"
 
 enum { DAY = AUTHORITY_DAY, CHAIN_DAYS = 40, LEAD_DAYS = 21 };
@@ -339,10 +338,6 @@ END_TEST
 /* What was installed before this daemon: its chain counts too, but not what stands beside it. */
 static void adopt_ending(bool with_key)
 {
-    const struct authority *beside = authority_make(
-        NULL,
-        &(struct authority_plan){.subject = "Beside", .ca = true, .not_after = scene.now + DAY});
-
     scene_done(&scene);
     scene_open(&scene, 60 * DAY, "");
     ending =
@@ -350,8 +345,8 @@ static void adopt_ending(bool with_key)
                                                             .ca = true,
                                                             .key_of = scene.issuing,
                                                             .not_after = scene.now + 30 * DAY});
-    beside = authority_make(
-        NULL,
+    const struct authority *beside = authority_make(
+        scene.root,
         &(struct authority_plan){.subject = "Beside", .ca = true, .not_after = scene.now + DAY});
     lasting = scene.issuing;
     leaf = scene.old_leaf;
