@@ -25,7 +25,8 @@ struct cert {
     uint8_t sha256[SHA256_LEN]; /* of the whole DER: the fingerprint */
     uint8_t
         spki_sha256[SHA256_LEN]; /* of the subjectPublicKeyInfo: what a delivery is matched by */
-    uint8_t subject_sha256[SHA256_LEN]; /* of the subject name's DER: how issuers are found */
+    uint8_t subject_sha256[SHA256_LEN]; /* of the subject's name (RFC 5280 7.1, pki/dn.h): how
+                                           issuers are found */
     uint8_t issuer_sha256[SHA256_LEN];
     utc_t not_before;
     utc_t not_after;  /* inclusive to the second (RFC 5280 4.1.2.5); 99991231235959Z is UTC_NEVER */
