@@ -82,6 +82,7 @@ static int build_chain(void *self, const struct chain_order *order, struct chain
         .leaf = order->leaf,
         .pool = order->pool,
         .added_anchors = order->added_anchors,
+        .preferred_root = order->policy->preferred_root,
         .at = order->at,
         .purpose = order->purpose,
     };
