@@ -295,6 +295,7 @@ static int read_all(X509 *x509, struct cert *cert, struct error *err)
         rc = read_constraints(x509, cert, err);
     if (rc < 0)
         return rc;
+    cert->version = (int)X509_get_version(x509) + 1;
     read_serial(x509, cert);
     read_signature(x509, cert);
     return 0;

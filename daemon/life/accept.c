@@ -6,20 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/anchors.h"
 #include "store/authorities.h"
 
 int chain_for(struct life *life, const struct policy *policy, const struct cert *leaf,
               struct span der, utc_t now, struct chain *ret, struct error *err)
 {
     const struct chain_pool pool = {.self = life->inventory, .find = authorities_find};
+    AUTO_BLOBS struct blobs added = {0};
+    int rc = policy->system_anchors ? anchors_ders(life->inventory, &added, err) : 0;
     const struct chain_order order = {
         .policy = policy,
         .pool = &pool,
+        .added_anchors = &added,
         .leaf = der,
         .at = leaf->not_before > now ? leaf->not_before : now,
     };
 
-    return life->world->build_chain(life->world->self, &order, ret, err);
+    return rc < 0 ? rc : life->world->build_chain(life->world->self, &order, ret, err);
 }
 
 /* What is walked over while a renewal is accepted. */
@@ -103,6 +107,8 @@ static int accept_facts(struct life *life, struct renewal_row *renewal, const st
 
     if (rc == 0)
         rc = renewals_set_chain(life->inventory, renewal->id, &chain->certs, err);
+    if (rc == 0)
+        rc = authorities_accepted(life, chain, err);
     /* One that is itself due again soon leaves the open request open. */
     if (rc == 0 && policy_due(policy, renewal->not_before, renewal->not_after) > walk->now)
         rc = renewals_by_certificate(life->inventory, certificate->id, supersede, walk, err);

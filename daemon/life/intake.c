@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "store/authorities.h"
 
 void life_verdict_done(struct life_verdict *verdict)
 {
@@ -23,24 +22,9 @@ struct intake {
     struct buf receipt;
     const char *problem; /* why nothing of it was read; NULL: it was */
     size_t leaves, good, refused, authorities, keys, broken;
+    bool is_new[DELIVERY_OBJECTS_MAX]; /* of an authority: it was not in the pool */
     int64_t renewal_id;
 };
-
-static int take_authority(struct intake *in, struct span der, const struct cert *cert,
-                          struct error *err)
-{
-    bool is_new = false;
-    char text[UTC_TEXT_MAX];
-    int rc = authorities_add(in->life->inventory, der, cert,
-                             in->life->world->now(in->life->world->self), &is_new, err);
-
-    in->authorities++;
-    buf_printf(&in->receipt, "- CA certificate %s, valid until %s:\n   %s\n", cert->subject,
-               utc_format_plain(cert->not_after, text),
-               is_new ? "Kept as material for chains. It is not trusted because of that."
-                      : "Known already: nothing to do.");
-    return rc;
-}
 
 static int take_leaf(struct intake *in, struct span der, const struct cert *cert, struct error *err)
 {
@@ -111,14 +95,31 @@ static int take_certificates(struct intake *in, bool authorities, struct error *
                 buf_printf(&in->receipt, "- A certificate that cannot be used: %s\n", why.text);
             continue;
         }
-        if (is_authority(&cert) && authorities)
-            rc = take_authority(in, blob_span(&object->der), &cert, err);
-        else if (!is_authority(&cert) && !authorities)
+        if (is_authority(&cert) && authorities) {
+            in->authorities++;
+            rc = authority_take(in->life, blob_span(&object->der), &cert, &in->is_new[i], err);
+        }
+        if (!is_authority(&cert) && !authorities)
             rc = take_leaf(in, blob_span(&object->der), &cert, err);
         if (rc < 0)
             return rc;
     }
     return 0;
+}
+
+/* What each of them leads to is known when all are in. */
+static int tell_authorities(struct intake *in, struct error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < in->objects.count; i++) {
+        const struct object *object = &in->objects.items[i];
+
+        if (object->kind == OBJECT_CERTIFICATE && is_authority(&object->cert))
+            rc = authority_tell(in->life, blob_span(&object->der), &object->cert, in->is_new[i],
+                                &in->receipt, err);
+    }
+    return rc;
 }
 
 static void describe_others(struct intake *in)
@@ -156,6 +157,8 @@ static int take_objects(struct intake *in, struct error *err)
 {
     int rc = take_certificates(in, true, err);
 
+    if (rc == 0)
+        rc = tell_authorities(in, err);
     if (rc == 0)
         rc = take_certificates(in, false, err);
     if (rc == 0 && in->authorities > 0)

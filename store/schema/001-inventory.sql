@@ -139,6 +139,7 @@ CREATE TABLE anchors (
 ) STRICT;
 
 CREATE UNIQUE INDEX anchors_in_force ON anchors (sha256) WHERE removed_at IS NULL;
+CREATE INDEX anchors_in_order ON anchors (id) WHERE removed_at IS NULL;
 
 CREATE TABLE targets (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,

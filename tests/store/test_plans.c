@@ -25,7 +25,7 @@ static const char *const allowed[] = {
     "SCAN certificates USING COVERING INDEX certificates_by_policy",
     "SCAN certificates USING COVERING INDEX sqlite_autoindex_certificates_1",
     "SCAN authorities USING COVERING INDEX authorities_strange",
-    "SCAN anchors USING INDEX anchors_in_force",
+    "SCAN anchors USING INDEX anchors_in_order",
     "SCAN anchors USING COVERING INDEX anchors_in_force",
     /* the newest few, by id, ended by LIMIT */
     "SCAN events",
