@@ -14,15 +14,25 @@ static struct scene scene;
 static struct error err;
 static const struct authority *strange_root, *strange_issuing;
 
-static void setup(void)
+static void open_with(const char *more)
 {
-    scene_open(&scene, 9 * DAY, "");
+    scene_open(&scene, 9 * DAY, more);
     scene_add(&scene);
     scene_run(&scene);
     strange_root =
         authority_make(NULL, &(struct authority_plan){.subject = "Strange Root", .ca = true});
     strange_issuing = authority_make(
         strange_root, &(struct authority_plan){.subject = "Strange Issuing", .ca = true});
+}
+
+static void setup(void)
+{
+    open_with("");
+}
+
+static void setup_own_files(void)
+{
+    open_with("    anchors: {system: false, files: [/etc/ssl/own-root.pem]}\n");
 }
 
 static void teardown(void)
@@ -283,15 +293,8 @@ END_TEST
 /* A policy that names its own files alone is not widened. */
 START_TEST(own_files_are_not_widened)
 {
-    AUTO_FREE char *bundle = NULL;
-
-    teardown();
-    scene_open(&scene, 9 * DAY, "    anchors: {system: false, files: [/etc/ssl/own-root.pem]}\n");
-    scene_add(&scene);
-    scene_run(&scene);
-    strange_root =
-        authority_make(NULL, &(struct authority_plan){.subject = "Strange Root", .ca = true});
-    bundle = mem_printf("%s%s", authority_pem(sign_by(strange_root)), authority_pem(strange_root));
+    AUTO_FREE char *bundle =
+        mem_printf("%s%s", authority_pem(sign_by(strange_root)), authority_pem(strange_root));
     ck_ok(trust(strange_root));
     ck_assert(!scene_deliver(&scene, "all.pem", span_text(bundle)));
     receipt_has("not trusted: \"CN=Strange Root\"");
@@ -426,12 +429,15 @@ int main(void)
     tcase_add_test(tcase, the_real_one_may_come_last);
     tcase_add_test(tcase, a_trusted_root_completes_what_waits);
     tcase_add_test(tcase, removal_takes_only_what_it_proved);
-    tcase_add_test(tcase, own_files_are_not_widened);
     tcase_add_test(tcase, what_is_no_anchor_is_refused);
     tcase_add_test(tcase, several_at_once_and_again);
     tcase_add_loop_test(tcase, doubts_are_told, 0, COUNT_OF(notes));
     tcase_add_test(tcase, what_the_system_has_is_told);
     tcase_add_test(tcase, anchors_are_bounded);
     suite_add_tcase(suite, tcase);
+    TCase *own = tcase_create("own files");
+    tcase_add_checked_fixture(own, setup_own_files, teardown);
+    tcase_add_test(own, own_files_are_not_widened);
+    suite_add_tcase(suite, own);
     return testing_run(suite);
 }
