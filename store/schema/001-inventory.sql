@@ -212,6 +212,8 @@ CREATE TABLE deliveries (
 ) STRICT;
 
 CREATE INDEX deliveries_by_sha256 ON deliveries (sha256);
+-- Ten thousand copies of one file have one hash.
+CREATE INDEX deliveries_unfiled_by_sha256 ON deliveries (sha256) WHERE filed_at IS NULL;
 CREATE INDEX deliveries_by_renewal ON deliveries (renewal_id) WHERE renewal_id IS NOT NULL;
 CREATE INDEX deliveries_unfiled ON deliveries (id) WHERE receipt_written = 0;
 
@@ -236,6 +238,7 @@ CREATE TABLE notices (
 CREATE UNIQUE INDEX notices_once
     ON notices (coalesce(certificate_id, 0), coalesce(renewal_id, 0), stage, recipient);
 CREATE INDEX notices_by_certificate ON notices (coalesce(certificate_id, 0));
+CREATE INDEX notices_general ON notices (kind, created_at, stage) WHERE certificate_id IS NULL;
 CREATE INDEX notices_waiting ON notices (next_try_at)
     WHERE sent_at IS NULL AND bad_at IS NULL AND dropped_at IS NULL;
 

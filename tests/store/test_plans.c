@@ -105,6 +105,7 @@ static void use_deliveries(int64_t renewal_id)
     row.sha256[0] = 1;
     ck_ok(deliveries_add(inventory, &row, &id, &err));
     ck_ok(deliveries_find(inventory, row.sha256, &found, &err));
+    ck_fails(deliveries_find_unfiled(inventory, row.sha256, "x", &found, &err), E_NOT_FOUND, "");
     ck_ok(deliveries_unfiled(inventory, see_delivery, &seen, &err));
     ck_ok(deliveries_by_renewal(inventory, renewal_id, see_delivery, &seen, &err));
     ck_ok(deliveries_set_receipt(inventory, id, "c", &err));
@@ -126,6 +127,7 @@ static void use_notices(int64_t certificate_id)
     ck_ok(notices_add(inventory, &row, &id, &err));
     ck_ok(notices_next_due(inventory, 5, &due, &at, &err));
     ck_ok(notices_waiting(inventory, &count, &at, &err));
+    ck_ok(notices_count_stages(inventory, "a", 1, &count, &err));
     ck_ok(notices_by_certificate(inventory, certificate_id, see_notice, &seen, &err));
     ck_ok(notices_set_failed(inventory, id, 1, false, 1, "x", &err));
     ck_ok(notices_drop(inventory, certificate_id, "a", 1, &err));
@@ -287,7 +289,10 @@ START_TEST(the_index_meant_is_the_index_used)
     ck_plan("DELETE FROM authorities", "WHERE anchored_at IS NULL",
             "COVERING INDEX authorities_strange (anchored_at=?)");
     ck_plan("DELETE FROM authorities", "used_at IS NULL", "INDEX authorities_ended (");
-    ck_plan("FROM deliveries", "sha256 = ?", "INDEX deliveries_by_sha256 (sha256=?)");
+    ck_plan("FROM deliveries", "sha256 = ? ORDER", "INDEX deliveries_by_sha256 (sha256=?)");
+    ck_plan("FROM deliveries", "sha256 = ? AND name = ?",
+            "INDEX deliveries_unfiled_by_sha256 (sha256=?)");
+    ck_plan("FROM notices", "DISTINCT", "INDEX notices_general (kind=? AND created_at>?)");
     ck_plan("FROM deliveries", "receipt_written = 0", "deliveries_unfiled");
     ck_plan("FROM deployments", "verified_at IS NOT NULL ORDER BY id",
             "INDEX deployments_verified (target_id=?");
