@@ -24,6 +24,7 @@ struct dead_ends {
     char missing[CERT_DN_MAX];   /* issuer that is not known... */
     size_t missing_depth;        /* ...at this place of the path, 0 for none */
     size_t strangers;            /* certificates of its name that another key belongs to */
+    struct link gap;             /* the one whose issuer that is */
     bool circle, too_deep, too_many;
 };
 
@@ -32,7 +33,7 @@ struct search {
     const struct anchors *anchors, *added; /* either may be NULL */
     const char *preferred_root;
     utc_t at;
-    bool as_server;
+    enum chain_purpose purpose;
     struct path path; /* where the search stands */
     struct path best; /* its links are in best_links */
     struct links best_links;
@@ -198,6 +199,8 @@ static void note_missing(struct search *search, size_t strangers)
     ends->missing_depth = search->path.count;
     ends->strangers = strangers;
     link_issuer(top(search), ends->missing);
+    link_done(&ends->gap);
+    ends->gap = link_share(top(search));
 }
 
 /* Costs nothing: without it a curve of 571 bits would take 3 ms to say no to a P-256 signature. */
@@ -261,7 +264,7 @@ static void judge(struct search *search)
     if (search->best.count > 0 &&
         !path_is_better(&search->path, &search->best, search->preferred_root))
         return;
-    if (path_check(&search->path, search->at, search->as_server, &err) < 0)
+    if (path_check(&search->path, search->at, search->purpose, &err) < 0)
         note_rule(search, &err);
     else
         keep_best(search);
@@ -369,15 +372,31 @@ static void write_chain(const struct path *path, struct chain *ret)
     *ret = chain;
 }
 
-static int run(struct search *search, struct chain *ret, struct error *err)
+static int write_gap(const struct search *search, struct blob *ret, struct error *err)
+{
+    AUTO_BLOBS struct blobs found = {0};
+
+    if (search->best.count == 0 && search->dead_ends.gap.x509)
+        link_add_der(&search->dead_ends.gap, &found);
+    if (found.count == 0)
+        return error_set(err, E_NOT_FOUND, "chain: no issuer is missing");
+    *ret = blob_take(&found.items[0]);
+    return 0;
+}
+
+/* One of ret and ret_gap is NULL. */
+static int run(struct search *search, struct chain *ret, struct blob *ret_gap, struct error *err)
 {
     int rc = climb(search, err);
 
-    if (rc == 0 && search->best.count == 0)
+    if (rc == 0 && ret_gap)
+        rc = write_gap(search, ret_gap, err);
+    else if (rc == 0 && search->best.count == 0)
         rc = explain(&search->dead_ends, err);
-    if (rc == 0)
+    if (rc == 0 && ret)
         write_chain(&search->best, ret);
     links_done(&search->best_links);
+    link_done(&search->dead_ends.gap);
     ERR_clear_error();
     return rc;
 }
@@ -391,13 +410,9 @@ static bool is_anchor(const struct search *search, const struct link *link)
     return holds(&anchors, link);
 }
 
-static bool is_as_server(enum chain_purpose purpose, const struct link *leaf)
-{
-    return purpose == CHAIN_SERVER || (purpose == CHAIN_AS_IT_SAYS && link_is_server(leaf));
-}
-
-static int build(const struct chain_request *request, struct link *leaf,
-                 const struct anchors *added, struct chain *ret, struct error *err)
+static int build_with(const struct chain_request *request, struct link *leaf,
+                      const struct anchors *added, struct chain *ret, struct blob *ret_gap,
+                      struct error *err)
 {
     char subject[CERT_DN_MAX];
     struct search search = {.pool = request->pool,
@@ -405,10 +420,10 @@ static int build(const struct chain_request *request, struct link *leaf,
                             .added = added,
                             .preferred_root = request->preferred_root,
                             .at = request->at,
-                            .as_server = is_as_server(request->purpose, leaf),
+                            .purpose = request->purpose,
                             .path = {.links = {leaf}, .count = 1}};
 
-    if (request->purpose == CHAIN_ANY && is_anchor(&search, leaf)) {
+    if (ret && request->purpose == CHAIN_ANY && is_anchor(&search, leaf)) {
         write_chain(&search.path, ret);
         return 0;
     }
@@ -417,10 +432,11 @@ static int build(const struct chain_request *request, struct link *leaf,
                          "chain: \"%s\": wanted a certificate signed by an authority, got one "
                          "signed by its own key",
                          link_subject(leaf, subject));
-    return run(&search, ret, err);
+    return run(&search, ret, ret_gap, err);
 }
 
-int chain_build(const struct chain_request *request, struct chain *ret, struct error *err)
+static int build(const struct chain_request *request, struct chain *ret, struct blob *ret_gap,
+                 struct error *err)
 {
     const struct blobs *ders = request->added_anchors;
     struct anchors *added = NULL;
@@ -433,8 +449,18 @@ int chain_build(const struct chain_request *request, struct chain *ret, struct e
         return error_set(err, E_FORMAT, "chain: leaf: wanted one certificate in DER");
     if (ders && ders->count > 0)
         added = anchors_parse(ders);
-    int rc = build(request, &leaf, added, ret, err);
+    int rc = build_with(request, &leaf, added, ret, ret_gap, err);
     anchors_free(added);
     link_done(&leaf);
     return rc;
+}
+
+int chain_build(const struct chain_request *request, struct chain *ret, struct error *err)
+{
+    return build(request, ret, NULL, err);
+}
+
+int chain_find_gap(const struct chain_request *request, struct blob *ret, struct error *err)
+{
+    return build(request, NULL, ret, err);
 }

@@ -74,6 +74,7 @@ struct policy {
     bool system_anchors;
     char *preferred_root; /* a part of the subject of the anchor that chains should end in, if they
                              can; NULL: none */
+    bool aia; /* missing intermediates are asked for at the URLs that certificates name */
     struct text_list recipients; /* mail addresses */
     int verify_handshakes;       /* consecutive fresh handshakes an endpoint must pass: 3 */
     seconds_t verify_patience; /* how long a reloaded service may take to serve the new certificate:

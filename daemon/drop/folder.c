@@ -22,6 +22,7 @@ void folder_close(struct drop *drop)
     drop->watch = -1;
     file_close(&drop->dir);
     drop->swept = false;
+    drop->known = false;
     settle_forget(&drop->settle);
     queue_clear(drop);
 }
@@ -64,8 +65,12 @@ static int open_folder(struct drop *drop, struct error *err)
     rc = check_mount(drop, dir, is_mount, err);
     if (rc < 0)
         return rc;
+    /* The one that was let go of, or another. */
+    if (!drop->known || st.st_dev != drop->device || st.st_ino != drop->inode)
+        folder_close(drop);
     drop->dir = dir;
     dir = -1;
+    drop->known = true;
     drop->device = st.st_dev;
     drop->inode = st.st_ino;
     drop->is_mount = is_mount;
@@ -126,8 +131,10 @@ int folder_refresh(struct drop *drop, struct error *err)
 
     if (drop->dir < 0 || lstat(drop->path, &st) < 0 || st.st_dev != drop->device ||
         st.st_ino != drop->inode) {
-        folder_close(drop);
+        file_close(&drop->dir);
         rc = open_folder(drop, err);
+        if (rc < 0)
+            folder_close(drop);
     }
     return rc < 0 ? rc : check_subfolders(drop, err);
 }

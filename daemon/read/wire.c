@@ -6,8 +6,8 @@
 
 /* A field that is added to one of these must be added to its message below. */
 #ifdef __LP64__
-_Static_assert(sizeof(struct cert) == 1336, "struct cert has changed: look at wire_cert");
-_Static_assert(sizeof(struct object) == 1736, "struct object has changed: look at wire_object");
+_Static_assert(sizeof(struct cert) == 1352, "struct cert has changed: look at wire_cert");
+_Static_assert(sizeof(struct object) == 1752, "struct object has changed: look at wire_object");
 _Static_assert(sizeof(struct chain) == 568, "struct chain has changed: look at wire_chain");
 #endif
 
@@ -189,6 +189,8 @@ void wire_cert(struct wire *wire, struct cert *cert)
     wire_flag(wire, &cert->usable_as_server);
     wire_flag(wire, &cert->usable_as_client);
     wire_names(wire, &cert->names);
+    wire_names(wire, &cert->issuer_urls);
+    wire->bad = wire->bad || cert->issuer_urls.count > CERT_URLS_MAX;
 }
 
 /* Which kinds come with their bytes, as struct object says. */
@@ -203,7 +205,7 @@ static void wire_object(struct wire *wire, struct object *object, bool keep_keys
 
     object->kind = (enum object_kind)wire_number(wire, object->kind, OBJECT_BROKEN);
     if (has_der(object->kind))
-        most = object->kind == OBJECT_CERTIFICATE ? CERT_DER_MAX : WIRE_FILE_MAX;
+        most = object->kind == OBJECT_CERTIFICATE ? CERT_DER_MAX : DELIVERY_FILE_MAX;
     if (object->kind == OBJECT_PRIVATE_KEY && keep_keys)
         most_key = BUF_MAX_DELIVERY;
     wire_blob(wire, &object->der, most);

@@ -86,6 +86,7 @@ static void tell_label(struct object_list *list, size_t since, const char *label
         char note[DELIVERY_NOTE_MAX + PEM_LABEL_MAX + 32];
 
         if ((item->kind == OBJECT_PRIVATE_KEY) == pem_label_is_key(label) ||
+            strstr(label, "12") || /* PKCS#12 holds anything */
             item->kind == OBJECT_BROKEN)
             continue;
         snprintf(note, sizeof note, "%s (under the label %s)", item->note, label);
@@ -227,7 +228,7 @@ static int add_all_base64(struct finds *finds, struct span text, struct error *e
     AUTO_SECRET struct blob der = {0};
     int rc = 0;
 
-    if (!base64_whole(text, &der))
+    if (!base64_whole(text, true, &der))
         return 0;
     rc = object_add_der(&finds->reading->list, blob_span(&der), false, "", err);
     finds->bare++;
@@ -292,18 +293,32 @@ static int add_text(struct finds *finds, struct span text, bool quoted, struct e
     return rc < 0 ? rc : add_all(finds, span_of(clean.data, clean.len), err);
 }
 
+static size_t count_certificates(const struct finds *finds)
+{
+    const struct object_list *list = &finds->reading->list;
+    size_t count = 0;
+
+    for (size_t i = finds->since; i < list->count; i++)
+        count += is_certificate(&list->items[i]);
+    return count;
+}
+
 /* Both ways when it may be quoted-printable and the plain one leaves something open. */
 static int add_best(struct finds *finds, struct span text, struct error *err)
 {
-    struct object_list *list = &finds->reading->list;
+    const struct object_list *list = &finds->reading->list;
     int rc = add_text(finds, text, false, err);
+    size_t plain = count_certificates(finds);
     size_t useful = reading_useful(finds->reading, finds->since);
 
+    /* Passwords are not tried again on what was read whole. */
     if (rc < 0 || (useful > 0 && useful == list->count - finds->since) ||
         !text_is_quoted_printable(text))
         return rc;
     rc = add_text(finds, text, true, err);
-    if (rc == 0 && reading_useful(finds->reading, finds->since) <= useful)
+    if (rc == 0 && count_certificates(finds) <= plain &&
+        (count_certificates(finds) < plain ||
+         reading_useful(finds->reading, finds->since) <= useful))
         rc = add_text(finds, text, false, err);
     return rc;
 }
