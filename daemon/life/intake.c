@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "store/authorities.h"
 
 void intake_done(struct intake *in)
 {
@@ -17,22 +16,6 @@ void intake_done(struct intake *in)
     delivery_objects_done(&in->objects);
     buf_done(&in->receipt);
     *in = (struct intake){0};
-}
-
-static int take_authority(struct intake *in, struct span der, const struct cert *cert,
-                          struct error *err)
-{
-    bool is_new = false;
-    char text[UTC_TEXT_MAX];
-    int rc = authorities_add(in->life->inventory, der, cert,
-                             in->life->world->now(in->life->world->self), &is_new, err);
-
-    in->authorities++;
-    buf_printf(&in->receipt, "- CA certificate %s, valid until %s:\n   %s\n", cert->subject,
-               utc_format_plain(cert->not_after, text),
-               is_new ? "Kept as material for chains. It is not trusted because of that."
-                      : "Known already: nothing to do.");
-    return rc;
 }
 
 static int take_leaf(struct intake *in, struct span der, const struct cert *cert, struct error *err)
@@ -97,14 +80,32 @@ static int take_certificates(struct intake *in, bool authorities, struct error *
 
         if (object->kind != OBJECT_CERTIFICATE)
             continue;
-        if (is_authority(&object->cert) && authorities)
-            rc = take_authority(in, blob_span(&object->der), &object->cert, err);
-        else if (!is_authority(&object->cert) && !authorities)
+        if (is_authority(&object->cert) && authorities) {
+            in->authorities++;
+            rc = authority_take(in->life, blob_span(&object->der), &object->cert, &in->is_new[i],
+                                err);
+        } else if (!is_authority(&object->cert) && !authorities) {
             rc = take_leaf(in, blob_span(&object->der), &object->cert, err);
+        }
         if (rc < 0)
             return rc;
     }
     return 0;
+}
+
+/* What each of them leads to is known when all are in. */
+static int tell_authorities(struct intake *in, struct error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < in->objects.count; i++) {
+        const struct object *object = &in->objects.items[i];
+
+        if (object->kind == OBJECT_CERTIFICATE && is_authority(&object->cert))
+            rc = authority_tell(in->life, blob_span(&object->der), &object->cert, in->is_new[i],
+                                &in->receipt, err);
+    }
+    return rc;
 }
 
 static void describe_others(struct intake *in)
@@ -143,6 +144,8 @@ static int take_objects(struct intake *in, struct error *err)
 {
     int rc = take_certificates(in, true, err);
 
+    if (rc == 0)
+        rc = tell_authorities(in, err);
     if (rc == 0)
         rc = take_certificates(in, false, err);
     describe_others(in);

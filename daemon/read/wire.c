@@ -6,8 +6,8 @@
 
 /* A field that is added to one of these must be added to its message below. */
 #ifdef __LP64__
-_Static_assert(sizeof(struct cert) == 1344, "struct cert has changed: look at wire_cert");
-_Static_assert(sizeof(struct object) == 1744, "struct object has changed: look at wire_object");
+_Static_assert(sizeof(struct cert) == 1352, "struct cert has changed: look at wire_cert");
+_Static_assert(sizeof(struct object) == 1752, "struct object has changed: look at wire_object");
 _Static_assert(sizeof(struct chain) == 568, "struct chain has changed: look at wire_chain");
 #endif
 
@@ -182,6 +182,7 @@ void wire_cert(struct wire *wire, struct cert *cert)
     wire_fixed(wire, cert->issuer_sha256, sizeof cert->issuer_sha256);
     wire_time(wire, &cert->not_before);
     wire_time(wire, &cert->not_after);
+    cert->version = (int)wire_number(wire, (size_t)cert->version, 3);
     wire_flag(wire, &cert->is_ca);
     wire_flag(wire, &cert->self_issued);
     wire_flag(wire, &cert->self_signed);

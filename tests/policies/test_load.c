@@ -61,6 +61,7 @@ START_TEST(shipped_ones_are_there)
         ck_assert_ptr_eq(policies_at(policies, i), policy);
         ck_assert_str_eq(policy->source, "built in");
         ck_assert(policy->system_anchors);
+        ck_assert_ptr_null(policy->preferred_root);
         ck_assert_uint_gt(policy->retry_count, 0);
         ck_assert_uint_eq(policy->ladder_count, 6);
         ck_assert_int_eq(policy->verify_handshakes, 3);
@@ -114,7 +115,8 @@ START_TEST(every_field_is_read)
               "    gates: {names: warn, validity: ignore, no-downgrade: refuse,\n"
               "            not-self-signed: warn, issuer: warn, usage: warn, strength: ignore}\n"
               "    issuers: [\"Example Issuing CA\"]\n"
-              "    anchors: {system: false, files: [/etc/ssl/own-root.pem]}\n"
+              "    anchors: {system: false, files: [/etc/ssl/own-root.pem],\n"
+              "              preferred: Root R46}\n"
               "    recipients: [a@example.com, b@example.com]\n"
               "    verify: {handshakes: 5, patience: 3s}\n");
     const struct policy *policy = policies_get(policies, "full");
@@ -142,6 +144,7 @@ START_TEST(every_field_is_read)
     ck_assert_str_eq(policy->issuers.items[0], "Example Issuing CA");
     ck_assert(!policy->system_anchors);
     ck_assert_str_eq(policy->anchors.items[0], "/etc/ssl/own-root.pem");
+    ck_assert_str_eq(policy->preferred_root, "Root R46");
     ck_assert_uint_eq(policy->recipients.count, 2);
     ck_assert_str_eq(policy->recipients.items[1], "b@example.com");
     ck_assert_int_eq(policy->verify_handshakes, 5);
@@ -275,6 +278,8 @@ START_TEST(mistakes_of_the_whole)
                "at-least, at-most}\n");
     load_wrong("policies: {a: {lead: {at-least: 90d}}}",
                "own.yaml:1:22: lead: wanted at-least up to at-most, got 90 d and 60 d\n");
+    load_wrong("policies: {a: {anchors: {preferred: [x]}}}",
+               "own.yaml:1:37: preferred: wanted text, got a list\n");
     load_wrong("policies: {a: {anchors: {system: false}}}",
                "own.yaml:1:15: a: wanted anchors with system: true or with files, got neither\n");
     /* Told once, not again for every heir. */

@@ -28,6 +28,7 @@ static struct cert full_cert(void)
         .signature_security = 128,
         .not_before = -5,
         .not_after = UTC_NEVER,
+        .version = 3,
         .is_ca = true,
         .self_issued = true,
         .self_signed = true,
