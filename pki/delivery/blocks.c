@@ -21,6 +21,7 @@ struct finds {
     size_t known;      /* nonzero when a label is known or something of use was under it */
     size_t bare;       /* pieces of base64 without markers */
     size_t cut;        /* of which the end was missing */
+    bool hex;          /* what was found was written in hexadecimal */
     const char *other; /* what a block was that is of no use */
 };
 
@@ -231,7 +232,9 @@ static int add_all_digits(struct finds *finds, struct span text, struct error *e
     size_t bare = 0;
     int rc = 0;
 
-    if (base64_whole(text, true, &find.der) || hex_find(text, &find.der))
+    if (!base64_whole(text, true, &find.der))
+        finds->hex = hex_find(text, &find.der);
+    if (find.der.len > 0)
         rc = add_find(finds, &find, &bare, err);
     blob_wipe(&find.der);
     finds->bare += bare;
@@ -329,10 +332,10 @@ static int add_best(struct finds *finds, struct span text, struct error *err)
 static int summarise_finds(const struct finds *finds, struct span text, const char *charset)
 {
     const char *kind = charset ? charset : kinds_of_text(text);
+    const char *form = finds->known > 0 ? "PEM" : finds->hex ? "hexadecimal" : "base64";
     char coat[64];
 
-    snprintf(coat, sizeof coat, "%s%s%s", finds->known > 0 ? "PEM" : "base64", kind ? " in " : "",
-             kind ? kind : "");
+    snprintf(coat, sizeof coat, "%s%s%s", form, kind ? " in " : "", kind ? kind : "");
     reading_summarise(finds->reading, coat, finds->since);
     return 1;
 }

@@ -300,6 +300,11 @@ static size_t put_escape(struct span in, bool rtf, struct buf *ret)
     }
 }
 
+static bool is_mark(uint8_t c)
+{
+    return c == '<' || c == '&' || c == '\\' || c == '%' || c == '{' || c == '}';
+}
+
 static void unmark_once(struct span text, struct buf *ret)
 {
     bool rtf = has_word(text, "{\\rtf");
@@ -307,7 +312,7 @@ static void unmark_once(struct span text, struct buf *ret)
     while (text.len > 0) {
         size_t run = 0, len;
 
-        while (run < text.len && !memchr("<&\\%{}", text.data[run], 6))
+        while (run < text.len && !is_mark(text.data[run]))
             run++;
         buf_add(ret, text.data, run);
         text = behind(text, run);

@@ -107,6 +107,8 @@ START_TEST(test_hex)
             buf_printf(&text, "%s%02x%s", rows[i][1], leaf.data[k], rows[i][k % 16 == 15 ? 2 : 0]);
         }
         sample_holds(span_of(text.data, text.len), 1, rows[i][0]);
+        AUTO_OBJECTS struct delivery_objects objects = sample_read(span_of(text.data, text.len));
+        ck_assert_str_eq(objects.summary, "hexadecimal with 1 certificate");
         sample_nothing(span_of(text.data, text.len / 2), "plain text");
     }
 }
