@@ -18,11 +18,15 @@
     X(NOTICE_REJECTED,      "rejected") \
     X(NOTICE_UNUSABLE,      "unusable") \
     X(NOTICE_WAITING_CHAIN, "waiting-chain") \
+    X(NOTICE_CHAIN_ENDS,    "chain-ends") \
+    X(NOTICE_RECHAINED,     "rechained") \
     X(NOTICE_DEPLOYED,      "deployed") \
     X(NOTICE_ROLLED_BACK,   "rolled-back") \
     X(NOTICE_FAILED,        "failed") \
     X(NOTICE_EXPIRES,       "expires") \
-    X(NOTICE_EXPIRED,       "expired")
+    X(NOTICE_EXPIRED,       "expired") \
+    X(NOTICE_DROP_TROUBLE,  "drop-trouble") \
+    X(NOTICE_DROP_WELL,     "drop-well")
 /* clang-format on */
 
 enum notice_kind {
@@ -52,7 +56,7 @@ bool notice_kind_parse(const char *text, enum notice_kind *ret);
     X("drop",            "the drop folder as people see it, perhaps a share") \
     X("request_files",   "where NAME.csr and NAME.txt lie") \
     X("reason",          "why: of a rejection, a failure, a rollback; one sentence") \
-    X("not_before",      "of the new certificate: start") \
+    X("not_before",      "of the new certificate: start; of a trouble: since when") \
     X("not_after",       "of the new certificate: end") \
     X("issuer",          "of the new certificate") \
     X("serial",          "of the new certificate, hexadecimal") \

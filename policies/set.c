@@ -96,6 +96,7 @@ void policy_draft_inherit(struct policy_draft *draft, const struct policy *base)
     for (int gate = 0; gate < GATE_COUNT; gate++)
         policy->gates[gate] = FROM(HAS_GATES + gate)->gates[gate];
     policy->system_anchors = FROM(HAS_SYSTEM_ANCHORS)->system_anchors;
+    policy->aia = FROM(HAS_AIA)->aia;
     policy->verify_handshakes = FROM(HAS_HANDSHAKES)->verify_handshakes;
     policy->verify_patience = FROM(HAS_PATIENCE)->verify_patience;
 }

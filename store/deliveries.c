@@ -63,7 +63,27 @@ int deliveries_find(struct inventory *inventory, const uint8_t sha256[SHA256_LEN
     return rc;
 }
 
-static int get(struct inventory *inventory, int64_t id, struct delivery_row *ret, struct error *err)
+int deliveries_find_unfiled(struct inventory *inventory, const uint8_t sha256[SHA256_LEN],
+                            const char *name, struct delivery_row *ret, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "SELECT " COLUMNS " FROM deliveries WHERE sha256 = ? AND name = ?"
+                            " AND filed_at IS NULL ORDER BY id LIMIT 1",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_bytes(&statement, span_of(sha256, SHA256_LEN));
+    statement_bind_name(&statement, name);
+    rc = statement_one(&statement, err, "delivery");
+    if (rc == 0)
+        read_row(&statement, ret);
+    return rc;
+}
+
+int deliveries_get(struct inventory *inventory, int64_t id, struct delivery_row *ret,
+                   struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(inventory, "SELECT " COLUMNS " FROM deliveries WHERE id = ?",
@@ -118,7 +138,7 @@ static int each(struct inventory *inventory, const struct ids *ids, delivery_fn 
     for (size_t i = 0; rc >= 0 && i < ids->count; i++) {
         AUTO_DELIVERY struct delivery_row row = {0};
 
-        rc = get(inventory, ids->items[i], &row, err);
+        rc = deliveries_get(inventory, ids->items[i], &row, err);
         if (rc == 0)
             rc = fn(self, &row, err);
     }

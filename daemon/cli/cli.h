@@ -99,10 +99,12 @@ char *cli_span(const struct cli *cli, utc_t at, char *ret);
 
 #define VERB(name) enum cli_exit name(struct cli *cli, int argc, char **argv)
 VERB(verb_add);
+VERB(verb_check);
 VERB(verb_check_config);
 VERB(verb_explain);
 VERB(verb_help);
 VERB(verb_history);
+VERB(verb_inspect);
 VERB(verb_list);
 VERB(verb_renew);
 VERB(verb_request);

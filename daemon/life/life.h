@@ -33,6 +33,18 @@ struct life {
 int life_facts(struct inventory *inventory, const struct certificate_row *certificate,
                struct certificate_facts *ret, struct error *err);
 
+/* The intermediate that the end of an accepted renewal's chain is that of; E_NOT_FOUND when there
+ * is none, for no intermediate ends before the leaf. */
+struct chain_end {
+    char subject[CERT_DN_MAX];
+    uint8_t sha256[SHA256_LEN];
+    utc_t not_after;
+    struct blob below; /* the intermediate that it issued, in DER; empty: the leaf */
+};
+int life_chain_end(struct life *life, const struct renewal_row *renewal, struct chain_end *ret,
+                   struct error *err);
+void chain_end_done(struct chain_end *end);
+
 /* The policy of a certificate: "default" when its own is gone (a warning is logged). Never NULL. */
 const struct policy *life_policy(const struct life *life,
                                  const struct certificate_row *certificate);
@@ -72,18 +84,68 @@ int life_renew(struct life *life, const char *name, bool again, const char *acto
 
 /* A delivery's outcome: what to file it as, and what the receipt says. */
 struct life_verdict {
+    int failed;   /* 0, or why this file was not taken: it stays where it is, nothing is recorded */
+    char *reason; /* the sentence for it; owned */
     int64_t delivery_id;
     bool accepted;
     char *receipt; /* owned */
 };
 void life_verdict_done(struct life_verdict *verdict);
 
-/* Takes one file of the drop folder: reads, matches, judges and records it. `problem` as in struct
- * drop_file. */
-int life_intake(struct life *life, const char *name, struct span data,
+/*
+ * Files of the drop folder, taken together in one transaction. The verdict is recorded before
+ * anything is moved: a file that a crash left in the folder gets the same verdict again. A batch is
+ * full at so many files, or when what was read of them takes so much memory.
+ */
+enum { LIFE_BATCH_FILES = 64, LIFE_BATCH_BYTES = 16 << 20 };
+struct life_batch;
+struct life_batch *life_batch_new(struct life *life);
+void life_batch_free(struct life_batch *batch);
+void life_batch_clear(struct life_batch *batch);
+bool life_batch_is_full(const struct life_batch *batch);
+size_t life_batch_count(const struct life_batch *batch);
+/* Reads one file, which may take its time; no transaction is open. `problem` as in struct
+ * drop_file. Not of a full batch. */
+int life_batch_add(struct life_batch *batch, const char *file, struct span data,
+                   const uint8_t sha256[SHA256_LEN], const char *problem, struct error *err);
+/* Matches, judges and records all of them. A failure is the inventory's: nothing of the batch has
+ * happened. What ails one file alone is in its verdict. */
+int life_batch_take(struct life_batch *batch, struct error *err);
+/* In the order in which they were added; borrowed. */
+const struct life_verdict *life_batch_verdict(const struct life_batch *batch, size_t at);
+
+/* A batch of one. */
+int life_intake(struct life *life, const char *file, struct span data,
                 const uint8_t sha256[SHA256_LEN], const char *problem, struct life_verdict *ret,
                 struct error *err);
-/* The file and its receipt are where they belong. */
-int life_filed(struct life *life, int64_t delivery_id, const char *filed_name, struct error *err);
+
+/* These files and their receipts are where they belong. */
+struct life_filing {
+    int64_t delivery_id;
+    const char *name; /* in accepted/ or rejected/ */
+};
+int life_filed(struct life *life, const struct life_filing *filings, size_t count,
+               struct error *err);
+
+/*
+ * The drop folder as people are told of it, kept in the inventory so that a restart tells nothing
+ * twice. life_folder_trouble: what ails it now, NULL when nothing does; call it again while it
+ * lasts, since people are mailed after ten minutes, and once more when it is over.
+ */
+int life_folder_trouble(struct life *life, const char *text, struct error *err);
+/* Something about it that is no trouble (folders in it); NULL: nothing. */
+int life_folder_note(struct life *life, const char *text, struct error *err);
+/* Whether a file system is mounted there, remembered for the next start. */
+int life_folder_mount(struct life *life, const char *path, bool is_mount, struct error *err);
+bool life_folder_was_mount(struct inventory *inventory, const char *path);
+
+struct folder_state {
+    char *trouble; /* NULL: none; else what ails it and what to do */
+    utc_t since;   /* UTC_NEVER: without trouble */
+    bool told;     /* by mail */
+    char *note;    /* NULL: none */
+};
+int life_folder_state(struct inventory *inventory, struct folder_state *ret, struct error *err);
+void folder_state_done(struct folder_state *state);
 
 #endif

@@ -36,8 +36,9 @@ struct question {
     enum wire_duty duty;
     enum wire_kind kind;
     struct span body;
-    const char *object; /* "this file" */
-    const struct chain_pool *pool;
+    const char *object;            /* "this file" */
+    bool finds;                    /* the reader may look into the pool */
+    const struct chain_pool *pool; /* NULL: nothing is in it */
     void (*take)(struct wire *wire, void *ret);
     void (*drop)(void *ret);
     void *ret; /* zeroed */
@@ -214,7 +215,7 @@ static int answer_find(struct process *process, const struct chain_pool *pool,
 static bool is_verdict(enum wire_kind kind, int code)
 {
     return code == 0 || code_retry(code) == RETRY_PERMANENT ||
-           (code == E_NO_CHAIN && kind == WIRE_CHAIN);
+           (code == E_NO_CHAIN && (kind == WIRE_CHAIN || kind == WIRE_GAP));
 }
 
 static bool take_answer(const struct question *question, const struct buf *body,
@@ -249,8 +250,8 @@ static int talk(struct process *process, const struct question *question, struct
             return 0;
         if (kind == WIRE_ANSWER && take_answer(question, &body, ret_answer))
             return 1;
-        *ret_garbage = kind != WIRE_FIND || question->kind != WIRE_CHAIN ||
-                       body.len != SHA256_LEN || finds == FINDS_MAX;
+        *ret_garbage =
+            kind != WIRE_FIND || !question->finds || body.len != SHA256_LEN || finds == FINDS_MAX;
         if (!*ret_garbage)
             rc = answer_find(process, question->pool, &body, err);
         if (rc <= 0)
@@ -326,9 +327,9 @@ int reader_read_delivery(struct reader *reader, struct span file, struct deliver
         .ret = &taken,
     };
 
-    if (file.len > WIRE_FILE_MAX)
+    if (file.len > DELIVERY_FILE_MAX)
         return error_set(err, E_TOO_LARGE, "delivery: size: wanted at most %d bytes, got %zu",
-                         WIRE_FILE_MAX, file.len);
+                         DELIVERY_FILE_MAX, file.len);
     int rc = ask(reader, &question, err);
     if (rc < 0 && rc != E_TOO_LARGE && code_retry(rc) == RETRY_PERMANENT)
         return error_wrap(err, E_REFUSED, "this file cannot be read");
@@ -411,26 +412,54 @@ static int pack_order(size_t anchors, const struct chain_request *request, struc
     return 0;
 }
 
+static void take_gap(struct wire *wire, void *ret)
+{
+    wire_der(wire, ret);
+}
+
+static void drop_gap(void *ret)
+{
+    blob_done(ret);
+}
+
+/* question: kind, and what becomes of the answer. */
+static int ask_about_chain(struct reader *reader, size_t anchors,
+                           const struct chain_request *request, struct question question,
+                           struct error *err)
+{
+    AUTO_BUF struct buf body = {.max = WIRE_MAX};
+    int rc = pack_order(anchors, request, &body, err);
+
+    question.duty = WIRE_JUDGES;
+    question.body = span_of(body.data, body.len);
+    question.object = "this certificate";
+    question.finds = true;
+    question.pool = request->pool;
+    return rc < 0 ? rc : ask(reader, &question, err);
+}
+
 int reader_build_chain(struct reader *reader, size_t anchors, const struct chain_request *request,
                        struct chain *ret, struct error *err)
 {
-    AUTO_BUF struct buf body = {.max = WIRE_MAX};
     struct chain chain = {0};
-    int rc = pack_order(anchors, request, &body, err);
     const struct question question = {
-        .duty = WIRE_JUDGES,
-        .kind = WIRE_CHAIN,
-        .body = span_of(body.data, body.len),
-        .object = "this certificate",
-        .pool = request->pool,
-        .take = take_chain,
-        .drop = drop_chain,
-        .ret = &chain,
-    };
+        .kind = WIRE_CHAIN, .take = take_chain, .drop = drop_chain, .ret = &chain};
+    int rc = ask_about_chain(reader, anchors, request, question, err);
 
     if (rc == 0)
-        rc = ask(reader, &question, err);
-    if (rc == 0)
         *ret = chain;
+    return rc;
+}
+
+int reader_find_gap(struct reader *reader, size_t anchors, const struct chain_request *request,
+                    struct blob *ret, struct error *err)
+{
+    struct blob gap = {0};
+    const struct question question = {
+        .kind = WIRE_GAP, .take = take_gap, .drop = drop_gap, .ret = &gap};
+    int rc = ask_about_chain(reader, anchors, request, question, err);
+
+    if (rc == 0)
+        *ret = gap;
     return rc;
 }

@@ -6,8 +6,8 @@
 
 /* A field that is added to one of these must be added to its message below. */
 #ifdef __LP64__
-_Static_assert(sizeof(struct cert) == 1328, "struct cert has changed: look at wire_cert");
-_Static_assert(sizeof(struct object) == 1728, "struct object has changed: look at wire_object");
+_Static_assert(sizeof(struct cert) == 1344, "struct cert has changed: look at wire_cert");
+_Static_assert(sizeof(struct object) == 1744, "struct object has changed: look at wire_object");
 _Static_assert(sizeof(struct chain) == 568, "struct chain has changed: look at wire_chain");
 #endif
 
@@ -142,9 +142,9 @@ static bool is_plain(const char *text)
     return true;
 }
 
-static void wire_names(struct wire *wire, struct names *names)
+static void wire_names(struct wire *wire, struct names *names, size_t most)
 {
-    size_t count = wire_number(wire, names->count, CERT_SAN_MAX);
+    size_t count = wire_number(wire, names->count, most);
 
     if (!wire->out) {
         names->items = make_room(wire, &count, sizeof *names->items);
@@ -187,7 +187,8 @@ void wire_cert(struct wire *wire, struct cert *cert)
     wire_flag(wire, &cert->self_signed);
     wire_flag(wire, &cert->usable_as_server);
     wire_flag(wire, &cert->usable_as_client);
-    wire_names(wire, &cert->names);
+    wire_names(wire, &cert->issuer_urls, CERT_URLS_MAX);
+    wire_names(wire, &cert->names, CERT_SAN_MAX);
 }
 
 /* Which kinds come with their bytes, as struct object says. */
@@ -202,7 +203,7 @@ static void wire_object(struct wire *wire, struct object *object, bool keep_keys
 
     object->kind = (enum object_kind)wire_number(wire, object->kind, OBJECT_BROKEN);
     if (has_der(object->kind))
-        most = object->kind == OBJECT_CERTIFICATE ? CERT_DER_MAX : WIRE_FILE_MAX;
+        most = object->kind == OBJECT_CERTIFICATE ? CERT_DER_MAX : DELIVERY_FILE_MAX;
     if (object->kind == OBJECT_PRIVATE_KEY && keep_keys)
         most_key = BUF_MAX_DELIVERY;
     wire_blob(wire, &object->der, most);
@@ -238,6 +239,12 @@ void wire_chain(struct wire *wire, struct chain *chain)
     wire_text(wire, chain->anchor, sizeof chain->anchor);
     wire_fixed(wire, chain->anchor_sha256, sizeof chain->anchor_sha256);
     wire_time(wire, &chain->earliest_not_after);
+}
+
+void wire_der(struct wire *wire, struct blob *der)
+{
+    wire_blob(wire, der, CERT_DER_MAX);
+    wire->bad = wire->bad || der->len == 0;
 }
 
 void wire_error(struct wire *wire, struct error *error)

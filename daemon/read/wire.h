@@ -12,7 +12,6 @@
 #include "pki/delivery/delivery.h"
 
 enum {
-    WIRE_FILE_MAX = 10 << 20, /* the largest file that is handed to a reader */
     WIRE_MAX = 32 << 20,      /* one message */
     WIRE_FOUND_MAX = 1 << 16, /* certificates in the answer to one WIRE_FIND */
     WIRE_ANCHOR_SETS_MAX = 256,
@@ -25,6 +24,7 @@ enum wire_kind {
     WIRE_READ,      /* a file, as it is */
     WIRE_PARSE,     /* a certificate in DER, as it is */
     WIRE_CHAIN,     /* struct wire_chain_order */
+    WIRE_GAP,       /* the same: what its chain lacks */
     WIRE_FOUND,     /* struct blobs: what WIRE_FIND asked for */
     /* reader to agent */
     WIRE_ANSWER, /* struct error, and what was asked for when its code is 0 */
@@ -86,6 +86,8 @@ void wire_error(struct wire *wire, struct error *error);
 void wire_objects(struct wire *wire, struct delivery_objects *objects, bool keep_keys);
 void wire_cert(struct wire *wire, struct cert *cert);
 void wire_chain(struct wire *wire, struct chain *chain);
+/* A certificate that must be there. */
+void wire_der(struct wire *wire, struct blob *der);
 
 /* True when a message was read to its end and all of it fitted. */
 bool wire_is_whole(const struct wire *wire);

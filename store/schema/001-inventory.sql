@@ -62,6 +62,11 @@ CREATE TABLE renewals (
     failed_at       INTEGER,
     failures        INTEGER NOT NULL DEFAULT 0,
     failed_reason   TEXT,
+    chain_not_after INTEGER, -- the first end among leaf and chain
+    rechain_of      INTEGER REFERENCES renewals (id), -- whose leaf this is, under another chain
+    rechain_at      INTEGER, -- a chain that lives longer was last looked for in vain; 0: again at once
+    fetched_at      INTEGER, -- what is missing was last asked for at the authority's URL
+    fetches         INTEGER NOT NULL DEFAULT 0,
     CONSTRAINT sealed_key_names_its_public_half
         CHECK (key_sealed IS NULL OR spki_sha256 IS NOT NULL),
     CONSTRAINT accepted_renewal_has_a_leaf
@@ -79,6 +84,7 @@ CREATE INDEX renewals_accepted
 CREATE INDEX renewals_waiting_chain ON renewals (id)
     WHERE received_at IS NOT NULL AND accepted_at IS NULL AND superseded_at IS NULL
     AND withdrawn_at IS NULL;
+CREATE INDEX renewals_rechain ON renewals (rechain_at) WHERE rechain_at IS NOT NULL;
 
 CREATE TABLE renewal_names (
     renewal_id INTEGER NOT NULL REFERENCES renewals (id),
@@ -109,6 +115,16 @@ CREATE TABLE authorities (
 
 CREATE INDEX authorities_by_subject
     ON authorities (subject_sha256, coalesce(not_after, 9223372036854775807));
+
+-- URLs that certificates name and that were asked lately: none is asked for ever.
+CREATE TABLE fetches (
+    url      TEXT NOT NULL PRIMARY KEY,
+    began_at INTEGER NOT NULL, -- of the day whose tries are counted
+    tried_at INTEGER NOT NULL,
+    tries    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX fetches_by_beginning ON fetches (began_at);
 
 CREATE TABLE targets (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -181,6 +197,8 @@ CREATE TABLE deliveries (
 ) STRICT;
 
 CREATE INDEX deliveries_by_sha256 ON deliveries (sha256);
+-- Ten thousand copies of one file have one hash.
+CREATE INDEX deliveries_unfiled_by_sha256 ON deliveries (sha256) WHERE filed_at IS NULL;
 CREATE INDEX deliveries_by_renewal ON deliveries (renewal_id) WHERE renewal_id IS NOT NULL;
 CREATE INDEX deliveries_unfiled ON deliveries (id) WHERE receipt_written = 0;
 
@@ -205,6 +223,7 @@ CREATE TABLE notices (
 CREATE UNIQUE INDEX notices_once
     ON notices (coalesce(certificate_id, 0), coalesce(renewal_id, 0), stage, recipient);
 CREATE INDEX notices_by_certificate ON notices (coalesce(certificate_id, 0));
+CREATE INDEX notices_general ON notices (kind, created_at, stage) WHERE certificate_id IS NULL;
 CREATE INDEX notices_waiting ON notices (next_try_at)
     WHERE sent_at IS NULL AND bad_at IS NULL AND dropped_at IS NULL;
 

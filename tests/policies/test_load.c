@@ -108,6 +108,7 @@ START_TEST(every_field_is_read)
               "    lead: {fraction: 25%, never-more-than: 40%, at-least: 1d, at-most: 9d}\n"
               "    retry: [5s, 1m]\n"
               "    chain-wait: 2m\n"
+              "    aia: on\n"
               "    remind-every: 0s\n"
               "    ladder: [50%, 1h]\n"
               "    gates: {names: warn, validity: ignore, no-downgrade: refuse,\n"
@@ -130,6 +131,7 @@ START_TEST(every_field_is_read)
     ck_assert_uint_eq(policy->retry_count, 2);
     ck_assert_int_eq(policy->retry[1], 60);
     ck_assert_int_eq(policy->chain_wait, 120);
+    ck_assert(policy->aia);
     ck_assert_int_eq(policy->remind_every, 0);
     ck_assert_uint_eq(policy->ladder_count, 2);
     ck_assert_int_eq(policy->ladder_absolute[1], 3600);
@@ -226,7 +228,8 @@ START_TEST(mistakes_of_every_field)
                "    anchors: {files: [own.pem]}\n"
                "    recipients: [\"a@b\\r\\nRCPT TO:<c@d>\", a b@c.d, \"<a@b.c>\", a@b@c]\n"
                "    verify: {handshakes: 0}\n"
-               "    extend: default\n",
+               "    extend: default\n"
+               "    aia: yes\n",
                "own.yaml:3:10: key: wanted ec-p256, ec-p384, rsa-2048, rsa-3072, rsa-4096 or "
                "ed25519, got \"rsa2048\": did you mean rsa-2048?\n"
                "own.yaml:4:49: country: wanted two capital letters such as DE, got \"de\"\n"
@@ -242,6 +245,7 @@ START_TEST(mistakes_of_every_field)
                "1d, got \"x\"\n"
                "own.yaml:8:20: names: wanted refuse, warn or ignore, got \"refuze\": did you mean "
                "refuse?\n"
+               "own.yaml:13:10: aia: wanted off or on, got \"yes\"\n"
                "own.yaml:9:23: files: wanted an absolute path of a PEM file, got \"own.pem\"\n"
                "own.yaml:11:26: handshakes: wanted a whole number from 1 to 100, got \"0\"\n"
                "own.yaml:10:18: recipients: wanted a mail address such as ops@example.com, got "

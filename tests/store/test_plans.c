@@ -8,6 +8,7 @@
 #include "store/deliveries.h"
 #include "store/deployments.h"
 #include "store/events.h"
+#include "store/fetches.h"
 #include "store/notices.h"
 #include "store/renewals.h"
 #include "store/statement.h"
@@ -24,6 +25,8 @@ static const char *const allowed[] = {
     "SCAN certificates USING COVERING INDEX certificates_by_policy",
     "SCAN certificates USING COVERING INDEX sqlite_autoindex_certificates_1",
     "SCAN authorities USING COVERING INDEX sqlite_autoindex_authorities_1",
+    /* the two dozen notices of an hour, of which several may go to several people */
+    "USE TEMP B-TREE FOR count(DISTINCT)",
     /* the newest few, by id, ended by LIMIT */
     "SCAN events",
     /* a bind variable in IN (SELECT ...): by index on both sides */
@@ -70,6 +73,7 @@ static void use_renewals(int64_t certificate_id, int64_t id)
     ck_ok(renewals_by_spki(inventory, spki, see_renewal, &seen, &err));
     ck_ok(renewals_by_certificate(inventory, certificate_id, see_renewal, &seen, &err));
     ck_ok(renewals_waiting_chain(inventory, see_renewal, &seen, &err));
+    ck_ok(renewals_rechain(inventory, 10, see_renewal, &seen, &err));
     blobs_add(&chain, span_text("x"));
     ck_ok(renewals_set_chain(inventory, id, &chain, &err));
     ck_ok(renewals_chain(inventory, id, &stored, &err));
@@ -89,6 +93,13 @@ static void use_targets(int64_t certificate_id, int64_t renewal_id)
     deployments_broken_off(inventory, id, 0, &broken, &err);
 }
 
+static void use_fetches(void)
+{
+    bool may_be = false;
+
+    ck_ok(fetches_count(inventory, "http://a/", 1, 1, &may_be, &err));
+}
+
 static void use_deliveries(int64_t renewal_id)
 {
     AUTO_DELIVERY struct delivery_row row = {.name = mem_strdup("a"), .receipt = mem_strdup("b")};
@@ -100,6 +111,7 @@ static void use_deliveries(int64_t renewal_id)
     row.sha256[0] = 1;
     ck_ok(deliveries_add(inventory, &row, &id, &err));
     ck_ok(deliveries_find(inventory, row.sha256, &found, &err));
+    ck_fails(deliveries_find_unfiled(inventory, row.sha256, "x", &found, &err), E_NOT_FOUND, "");
     ck_ok(deliveries_unfiled(inventory, see_delivery, &seen, &err));
     ck_ok(deliveries_by_renewal(inventory, renewal_id, see_delivery, &seen, &err));
     ck_ok(deliveries_set_receipt(inventory, id, "c", &err));
@@ -121,6 +133,7 @@ static void use_notices(int64_t certificate_id)
     ck_ok(notices_add(inventory, &row, &id, &err));
     ck_ok(notices_next_due(inventory, 5, &due, &at, &err));
     ck_ok(notices_waiting(inventory, &count, &at, &err));
+    ck_ok(notices_count_stages(inventory, "a", 1, &count, &err));
     ck_ok(notices_by_certificate(inventory, certificate_id, see_notice, &seen, &err));
     ck_ok(notices_set_failed(inventory, id, 1, false, 1, "x", &err));
     ck_ok(notices_drop(inventory, certificate_id, "a", 1, &err));
@@ -154,6 +167,7 @@ static void use_everything(void)
     use_certificates(certificate);
     use_renewals(certificate, renewal);
     use_targets(certificate, renewal);
+    use_fetches();
     use_deliveries(renewal);
     use_notices(certificate);
     use_the_rest(certificate);
@@ -236,10 +250,15 @@ START_TEST(the_index_meant_is_the_index_used)
             "SEARCH certificates USING INDEX certificates_due_other (next_at<?)");
     ck_plan("FROM notices", "next_try_at <", "INDEX notices_waiting (next_try_at<?)");
     ck_plan("FROM renewals", "spki_sha256 = ?", "INDEX renewals_by_spki (spki_sha256=?)");
-    ck_plan("FROM renewals", "superseded_at IS NULL", "INDEX renewals_open (certificate_id=?)");
+    ck_plan("FROM renewals", "withdrawn_at IS NULL ORDER BY id DESC",
+            "INDEX renewals_open (certificate_id=?)");
+    ck_plan("FROM renewals", "ORDER BY rechain_at", "INDEX renewals_rechain (rechain_at>?)");
     ck_plan("FROM renewals", "coalesce", "INDEX renewals_accepted (certificate_id=?");
     ck_plan("FROM authorities", "subject_sha256 = ?", "INDEX authorities_by_subject (");
-    ck_plan("FROM deliveries", "sha256 = ?", "INDEX deliveries_by_sha256 (sha256=?)");
+    ck_plan("FROM deliveries", "sha256 = ? ORDER", "INDEX deliveries_by_sha256 (sha256=?)");
+    ck_plan("FROM deliveries", "sha256 = ? AND name = ?",
+            "INDEX deliveries_unfiled_by_sha256 (sha256=?)");
+    ck_plan("FROM notices", "DISTINCT", "INDEX notices_general (kind=? AND created_at>?)");
     ck_plan("FROM deliveries", "receipt_written = 0", "deliveries_unfiled");
     ck_plan("FROM deployments", "verified_at IS NOT NULL ORDER BY id",
             "INDEX deployments_verified (target_id=?");

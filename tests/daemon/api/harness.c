@@ -21,6 +21,12 @@ static utc_t harness_now(void *self)
     return ((struct harness *)self)->now;
 }
 
+static int parse_cert(void *self, struct span der, struct cert *ret, struct error *err)
+{
+    (void)self;
+    return cert_parse(der, ret, err);
+}
+
 static int nothing_installed(void *self, const struct deploy_order *order, struct live_pair *ret,
                              struct error *err)
 {
@@ -48,8 +54,10 @@ void harness_open(struct harness *harness)
     ck_ok(policies_finish(harness->policies, &complaints, &err));
     harness->services = services_open();
     ck_ok(services_finish(harness->services, &complaints, &err));
-    harness->world =
-        (struct world){.self = harness, .now = harness_now, .live_read = nothing_installed};
+    harness->world = (struct world){.self = harness,
+                                    .now = harness_now,
+                                    .parse_cert = parse_cert,
+                                    .live_read = nothing_installed};
     harness->life = (struct life){
         .inventory = harness->inventory,
         .world = &harness->world,

@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "store/events.h"
 #include "store/notices.h"
+#include "tests/pki/forge.h"
 
 static struct harness harness;
 
@@ -234,6 +236,41 @@ START_TEST(explain_says_why_and_who_was_told)
 }
 END_TEST
 
+/* Its intermediate ends six weeks before it does, and nobody has brought a newer one. */
+START_TEST(a_chain_that_ends_first_is_explained)
+{
+    struct error err = {0};
+    AUTO_RENEWAL struct renewal_row row = {0};
+    AUTO_BLOB struct blob ca = forge_certificate(&(struct forge){.common_name = "Example CA",
+                                                                 .issuer_name = "Example Root",
+                                                                 .not_after = "20270201000000Z"});
+    AUTO_BLOBS struct blobs chain = {0};
+
+    harness_www(&harness);
+    blobs_add(&chain, blob_span(&ca));
+    ck_ok(renewals_set_chain(harness.inventory, 1, &chain, &err));
+    ck_ok(renewals_get(harness.inventory, 1, &row, &err));
+    row.accepted_at = HARNESS_NOW - 20 * 86400;
+    row.rechain_at = HARNESS_NOW - 60;
+    ck_assert(utc_parse("2027-02-01T00:00:00Z", &row.chain_not_after));
+    ck_ok(renewals_update(harness.inventory, &row, &err));
+    AUTO_ANSWER struct answer shown = harness_ask(&harness, "GET", "/v1/certificates/www", NULL);
+    ck_json_text(shown.json, "state", "chain ends");
+    ck_json_text(shown.json, "accepted.chain_not_after", "2027-02-01T00:00:00Z");
+    AUTO_ANSWER struct answer answer =
+        harness_ask(&harness, "GET", "/v1/certificates/www/explain", NULL);
+    const json_t *why = at(answer.json, "why");
+    ck_assert(holds(why, "The intermediate CN=Example CA in the chain ends at 2027-02-01 00:00:00 "
+                         "UTC, before the certificate itself (2027-03-16 08:00:00 UTC)."));
+    ck_assert(holds(why, "No chain that lives longer is known"));
+    ck_json_text(answer.json, "next.action", "rechain again");
+    ck_json_text(answer.json, "next.owner", "person");
+    AUTO_ANSWER struct answer status = harness_ask(&harness, "GET", "/v1/status", NULL);
+    ck_json_number(status.json, "states.chain ends", 1);
+    ck_json_text(status.json, "problems.0.certificate", "www");
+}
+END_TEST
+
 START_TEST(explain_of_a_new_one)
 {
     add_named("new");
@@ -304,6 +341,33 @@ START_TEST(request_once_it_is_made)
 }
 END_TEST
 
+START_TEST(key_tells_whose_it_is)
+{
+    AUTO_RENEWAL struct renewal_row row = {0};
+    struct error err = {0};
+    char hex[2 * SHA256_LEN + 1];
+    int64_t id = harness_www(&harness);
+
+    ck_ok(renewals_accepted(harness.inventory, id, &row, &err));
+    AUTO_FREE char *path =
+        mem_printf("/v1/keys/%s", text_hex(row.key.spki_sha256, SHA256_LEN, hex));
+    AUTO_ANSWER struct answer ours = harness_ask(&harness, "GET", path, NULL);
+    ck_assert_int_eq(ours.status, 200);
+    ck_assert_uint_eq(json_array_size(at(ours.json, "renewals")), 1);
+    ck_json_text(ours.json, "renewals.0.certificate", "www");
+    ck_json_number(ours.json, "renewals.0.renewal", row.id);
+    ck_json_text(ours.json, "renewals.0.request", "accepted");
+    ck_json_text(ours.json, "renewals.0.sha256", text_hex(row.leaf_sha256, SHA256_LEN, hex));
+
+    path[strlen(path) - 1] = path[strlen(path) - 1] == '0' ? '1' : '0';
+    AUTO_ANSWER struct answer none = harness_ask(&harness, "GET", path, NULL);
+    ck_assert_int_eq(none.status, 200);
+    ck_assert_uint_eq(json_array_size(at(none.json, "renewals")), 0);
+    AUTO_ANSWER struct answer bad = harness_ask(&harness, "GET", "/v1/keys/www", NULL);
+    ck_refused(bad, 400, "E_INPUT", "SHA-256 of a public key");
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *suite = suite_create("api-read");
@@ -317,9 +381,11 @@ static Suite *suite(void)
     tcase_add_test(tcase, list_comes_in_pages);
     tcase_add_test(tcase, certificate_tells_everything);
     tcase_add_test(tcase, explain_says_why_and_who_was_told);
+    tcase_add_test(tcase, a_chain_that_ends_first_is_explained);
     tcase_add_test(tcase, explain_of_a_new_one);
     tcase_add_test(tcase, history_of_one_and_of_all);
     tcase_add_test(tcase, request_once_it_is_made);
+    tcase_add_test(tcase, key_tells_whose_it_is);
     suite_add_tcase(suite, tcase);
     return suite;
 }
