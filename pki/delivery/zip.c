@@ -23,6 +23,20 @@ enum {
     END64_COUNT = 32
 };
 
+/* Of one entry in the directory, and in front of its content (4.3.12, 4.3.7). */
+enum {
+    END_OFFSET = 16,
+    CENTRAL_LEN = 46,
+    CENTRAL_SIZE = 24,
+    CENTRAL_NAME_LEN = 28, /* and those of its extra field and comment */
+    CENTRAL_LOCAL = 42,
+    LOCAL_LEN = 30,
+    LOCAL_FLAGS = 6,
+    LOCAL_STREAMED = 8, /* among the flags */
+    LOCAL_CRC = 14,     /* and the packed size */
+    LOCAL_SIZE = 22
+};
+
 struct entry {
     zip_uint64_t index;
     char name[DELIVERY_ORIGIN_MAX]; /* as it is shown */
@@ -34,6 +48,7 @@ struct entry {
 
 struct archive {
     zip_t *zip;
+    struct blob mended;
     struct entry *entries;
     size_t count;
 };
@@ -45,6 +60,7 @@ static void archive_done(struct archive *archive)
     free(archive->entries);
     if (archive->zip)
         zip_discard(archive->zip);
+    blob_wipe(&archive->mended);
 }
 #define AUTO_ARCHIVE __attribute__((cleanup(archive_done)))
 
@@ -117,7 +133,41 @@ static zip_t *open_source(struct span data, int flags, int *ret_reason)
     return zip;
 }
 
-static int open_zip(struct span data, zip_t **ret, struct error *why)
+/*
+ * Info-ZIP writing into a pipe tells the size in front of an entry, but checksum and packed size
+ * only behind it: right, and more than libzip takes for consistent. Makes it "all of it is told
+ * behind"; whatever does not agree stays as it is. False when there was nothing to do.
+ */
+static bool mend_streamed(struct blob *data)
+{
+    struct span file = blob_span(data);
+    bool mended = false;
+    size_t at = 0;
+
+    for (size_t end = data->len - END_LEN; at == 0 && end > 0; end--)
+        if (begins(file, end, "PK\5\6", 4))
+            at = little(file, end + END_OFFSET, 4);
+    for (size_t i = 0; i < ZIP_LISTED_MAX && begins(file, at, "PK\1\2", 4); i++) {
+        if (file.len - at < CENTRAL_LEN)
+            break;
+        size_t local = little(file, at + CENTRAL_LOCAL, 4);
+
+        if (local < file.len && file.len - local >= LOCAL_LEN && begins(file, local, "PK\3\4", 4) &&
+            (file.data[local + LOCAL_FLAGS] & LOCAL_STREAMED) != 0 &&
+            little(file, local + LOCAL_CRC, 8) == 0 && little(file, local + LOCAL_SIZE, 4) != 0 &&
+            little(file, local + LOCAL_SIZE, 4) == little(file, at + CENTRAL_SIZE, 4)) {
+            memset(data->data + local + LOCAL_SIZE, 0, 4);
+            mended = true;
+        }
+        at += CENTRAL_LEN + little(file, at + CENTRAL_NAME_LEN, 2) +
+              little(file, at + CENTRAL_NAME_LEN + 2, 2) +
+              little(file, at + CENTRAL_NAME_LEN + 4, 2);
+    }
+    return mended;
+}
+
+/* ret_mended must live as long as ret, which may read from it. */
+static int open_zip(struct span data, zip_t **ret, struct blob *ret_mended, struct error *why)
 {
     uint64_t listed = 0;
     int reason = 0;
@@ -131,6 +181,11 @@ static int open_zip(struct span data, zip_t **ret, struct error *why)
             "a ZIP archive with too much in it: wanted at most %d entries, got %" PRIu64,
             ZIP_LISTED_MAX, listed);
     *ret = open_source(data, ZIP_CHECKCONS, &reason);
+    if (!*ret && reason == ZIP_ER_INCONS) {
+        *ret_mended = blob_copy(data);
+        if (mend_streamed(ret_mended))
+            *ret = open_source(blob_span(ret_mended), ZIP_CHECKCONS, &reason);
+    }
     /* All else of it is in order then, and its names are only shown. */
     if (!*ret && reason == ZIP_ER_EXISTS)
         *ret = open_source(data, 0, &reason);
@@ -369,7 +424,7 @@ int zip_read(struct span data, struct reading *reading, struct error *err)
                                 "a ZIP archive inside of something else, which is not opened: "
                                 "please unpack it and drop the certificates",
                                 err);
-    int rc = open_zip(data, &archive.zip, &why);
+    int rc = open_zip(data, &archive.zip, &archive.mended, &why);
     if (rc == 0)
         rc = plan(&archive, data.len, &why);
     if (rc == 0)

@@ -99,6 +99,8 @@ ROWS = (
     Row("bare", (Certtool, "ec-p256", 1), "ec-p256", bundle(form.bare, "form.txt", "root first")),
     Row("mail", (Certtool, "ec-p256", 1), "ec-p256", bundle(form.mail, "order.eml")),
     Row("mail-text", (OpensslCa, "ec-p256", 1), "ec-p256", bundle(form.mail_text, "forwarded.eml", "leaf last")),
+    Row("zip", (OpensslCa, "ec-p256", 1), "ec-p256", bundle(form.zipped, "www_example_com.zip", "root first")),
+    Row("glued-der", (Certtool, "ec-p256", 1), "ec-p256", bundle(form.glued_der, "certnew (1).cer", "leaf last")),
     Row("indented", (Certtool, "ec-p256", 1), "ec-p256", bundle(form.indented, "values.yaml")),
     Row("glued", (Certtool, "ec-p256", 2), "ec-p256", bundle(form.glued, "glued", "root first")),
     Row("one-line", (Cfssl, "ec-p256", 1), "ec-p256", bundle(form.one_line, "form.html", with_root=False)),

@@ -1,11 +1,13 @@
 """The forms in which certificates arrive, as tools, portals and mail programs make them: PEM in, bytes out."""
 import base64
+import io
 import json
 import os
 import quopri
 import re
 import subprocess
 import tempfile
+import zipfile
 from email import policy
 from email.message import EmailMessage
 
@@ -180,6 +182,22 @@ def adcs(pem):
     """certnew.p7b of Active Directory Certificate Services: PKCS#7 under the label CERTIFICATE, CRLF."""
     text = base64.encodebytes(pkcs7_der(pem))
     return crlf(b"-----BEGIN CERTIFICATE-----\n" + text + b"-----END CERTIFICATE-----\n")
+
+
+def zipped(pem):
+    """A portal's archive: a folder, each certificate in a file of its own, a text that explains, and what macOS adds."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("__MACOSX/._certificates", b"\0\5\x16\7")
+        archive.writestr("READ ME.txt", "Install them in the order of your server's manual.")
+        for number, block in enumerate(blocks(pem)):
+            archive.writestr(f"certificates/{number}.crt", crlf(block))
+    return out.getvalue()
+
+
+def glued_der(pem):
+    """`cat *.cer`: one after another, and the line end of a careless copy."""
+    return b"".join(der(block) for block in blocks(pem)) + b"\r\n"
 
 
 def key_text(csr):

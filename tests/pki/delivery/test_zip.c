@@ -105,6 +105,8 @@ START_TEST(test_writers)
         "zip -q x.zip c.pem",
         "zip -q -0 x.zip c.pem",
         "zip -q - c.pem >x.zip",
+        "zip -q - c.pem | cat >x.zip",
+        "cat c.pem | zip -q - - | cat >x.zip",
         "cat c.pem | zip -q - - >x.zip",
         "zip -q x.zip c.pem && echo 'a comment' | zip -q -z x.zip",
         "{ printf MZ; head -c 4000 /dev/zero; } >x.zip && zip -q y.zip c.pem && cat y.zip >>x.zip "
