@@ -16,6 +16,7 @@ struct life_batch {
 
 void life_verdict_done(struct life_verdict *verdict)
 {
+    free(verdict->reason);
     free(verdict->receipt);
     *verdict = (struct life_verdict){0};
 }
