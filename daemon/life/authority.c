@@ -175,6 +175,15 @@ static int tell_stranger(struct life *life, const struct cert *cert, const struc
     return rc;
 }
 
+static bool is_anchored(struct life *life, const struct cert *cert)
+{
+    AUTO_AUTHORITY struct authority_row row = {0};
+    struct error none = {0};
+
+    return authorities_get(life->inventory, cert->sha256, &row, &none) == 0 &&
+           row.anchored_at != UTC_NEVER;
+}
+
 int authority_tell(struct life *life, struct span der, const struct cert *cert, bool is_new,
                    struct buf *receipt, struct error *err)
 {
@@ -190,7 +199,9 @@ int authority_tell(struct life *life, struct span der, const struct cert *cert, 
                utc_format_plain(cert->not_after, text),
                is_new ? "Kept as material for chains. It is not trusted because of that."
                       : "Known already: nothing to do.");
-    if (!is_proved(&proof, der, cert->not_before, &chain, &why))
+    /* The proof of a root that is no anchor has failed a moment ago: it costs as much again. */
+    bool is_stranger = cert->self_signed && !is_anchored(life, cert);
+    if (is_stranger || !is_proved(&proof, der, cert->not_before, &chain, &why))
         return tell_stranger(life, cert, &why, receipt, err);
     if (memcmp(chain.anchor_sha256, cert->sha256, SHA256_LEN) == 0)
         buf_add_text(receipt, "   It is a trusted root already.\n");
