@@ -112,7 +112,7 @@ static void check_constraints(const struct subject *subject)
         if (!has_usage)
             soft(subject, "key-usage", "key usage: wanted it in an authority, got none");
         else if (!(usage & KU_KEY_CERT_SIGN))
-            hard(subject, "key-usage", "key usage: wanted keyCertSign in an authority");
+            soft(subject, "key-usage", "key usage: wanted keyCertSign in an authority");
         return;
     }
     if (has_usage && (usage & KU_KEY_CERT_SIGN))

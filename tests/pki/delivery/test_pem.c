@@ -79,7 +79,7 @@ START_TEST(test_wrong_label)
 
     sample_only(span_text(key), OBJECT_PRIVATE_KEY, "under the label CERTIFICATE");
     sample_only(span_text(leaf), OBJECT_CERTIFICATE, "under the label PRIVATE KEY");
-    sample_only(span_text(authority_key_pem(other)), OBJECT_PRIVATE_KEY, "a private key, ");
+    sample_only(span_text(authority_key_pem(other)), OBJECT_PRIVATE_KEY, "a private key");
 }
 END_TEST
 

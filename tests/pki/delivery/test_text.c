@@ -209,7 +209,7 @@ START_TEST(test_names)
         {BYTES("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA me@example"), "an SSH public key"},
         {BYTES("%PDF-1.7\n%\xe2\xe3\0"), "a PDF document"},
         {BYTES("\x89PNG\r\n\x1a\n\0"), "a picture (PNG)"},
-        {BYTES("\xFF\xD8\xFF\xE0\0"), "a picture (JPEG)"},
+        {BYTES("\xFF\xD8\xFF\xE0\0\x10JFIF"), "a picture (JPEG)"},
         {BYTES("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"), "save the mail as .eml"},
         {BYTES("\x78\x9F\x3E\x22\0\0"), "winmail.dat"},
         {BYTES("\xFE\xED\xFE\xED\0\0"), "Java key store"},
