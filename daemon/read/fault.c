@@ -36,7 +36,7 @@ static void dawdle(void)
 {
     struct timespec used = {0};
 
-    for (time_t begun = clock(); clock() - begun < CLOCKS_PER_SEC / 2;)
+    for (clock_t begun = clock(); clock() - begun < CLOCKS_PER_SEC / 2;)
         clock_gettime(CLOCK_MONOTONIC, &used);
 }
 
