@@ -31,10 +31,51 @@ static int search(struct life *life, const struct policy *policy, const struct c
                    : life->world->build_chain(life->world->self, &order, ret, err);
 }
 
+static bool same_hash(const uint8_t a[SHA256_LEN], const uint8_t b[SHA256_LEN])
+{
+    return memcmp(a, b, SHA256_LEN) == 0;
+}
+
+/* In everything that a gate or a match looks at. */
+static bool says_the_same(const struct cert *a, const struct cert *b)
+{
+    AUTO_FREE char *names_a = names_join(&a->names);
+    AUTO_FREE char *names_b = names_join(&b->names);
+
+    return same_hash(a->sha256, b->sha256) && same_hash(a->spki_sha256, b->spki_sha256) &&
+           same_hash(a->issuer_sha256, b->issuer_sha256) && a->not_before == b->not_before &&
+           a->not_after == b->not_after && a->key_bits == b->key_bits &&
+           a->signature_security == b->signature_security && a->is_ca == b->is_ca &&
+           a->self_signed == b->self_signed && a->usable_as_server == b->usable_as_server &&
+           a->usable_as_client == b->usable_as_client && strcmp(a->issuer, b->issuer) == 0 &&
+           strcmp(names_a, names_b) == 0;
+}
+
+/*
+ * What is known of a leaf was told by a reader that has met strangers' files, and one of them may
+ * have taken it over (daemon/read). Before anything follows from it, it is heard again from one
+ * that has not.
+ */
+static int hear_again(struct life *life, const struct cert *leaf, struct span der,
+                      struct error *err)
+{
+    AUTO_CERT struct cert again = {0};
+    int rc = life->world->parse_cert(life->world->self, der, &again, err);
+
+    if (rc < 0 || says_the_same(leaf, &again))
+        return rc;
+    return error_set(err, E_REFUSED,
+                     "certificate %s: reading it twice told two different things: wanted %s, got "
+                     "%s",
+                     again.serial, again.subject, leaf->subject);
+}
+
 int chain_for(struct life *life, const struct policy *policy, const struct cert *leaf,
               struct span der, utc_t now, struct chain *ret, struct error *err)
 {
-    return search(life, policy, leaf, der, now, ret, NULL, err);
+    int rc = hear_again(life, leaf, der, err);
+
+    return rc < 0 ? rc : search(life, policy, leaf, der, now, ret, NULL, err);
 }
 
 int gap_for(struct life *life, const struct policy *policy, const struct cert *leaf,

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -28,6 +29,15 @@ static void spin(void)
 {
     for (volatile unsigned i = 0;; i++)
         ;
+}
+
+/* Half a second of work, and then an ordinary file. */
+static void dawdle(void)
+{
+    struct timespec used = {0};
+
+    for (clock_t begun = clock(); clock() - begun < CLOCKS_PER_SEC / 2;)
+        clock_gettime(CLOCK_MONOTONIC, &used);
 }
 
 static void hang(void)
@@ -142,26 +152,13 @@ static const struct {
     const char *name;
     void (*commit)(void);
 } faults[] = {
-    {"crash", crash},
-    {"spin", spin},
-    {"hang", hang},
-    {"allocate", allocate},
-    {"exit", leave_quietly},
-    {"open", open_file},
-    {"write", write_file},
-    {"socket", make_socket},
-    {"connect", connect_out},
-    {"sendto", send_away},
-    {"stdout", write_elsewhere},
-    {"clone", make_process},
-    {"execve", run_program},
-    {"kill", end_parent},
-    {"tgkill", end_others},
-    {"ptrace", trace_parent},
-    {"setrlimit", raise_limits},
-    {"setuid", become_root},
-    {"mmap-exec", make_code},
-    {"mprotect-exec", turn_to_code},
+    {"crash", crash},         {"spin", spin},           {"dawdle", dawdle},
+    {"hang", hang},           {"allocate", allocate},   {"exit", leave_quietly},
+    {"open", open_file},      {"write", write_file},    {"socket", make_socket},
+    {"connect", connect_out}, {"sendto", send_away},    {"stdout", write_elsewhere},
+    {"clone", make_process},  {"execve", run_program},  {"kill", end_parent},
+    {"tgkill", end_others},   {"ptrace", trace_parent}, {"setrlimit", raise_limits},
+    {"setuid", become_root},  {"mmap-exec", make_code}, {"mprotect-exec", turn_to_code},
 };
 
 /* Raw messages in place of an answer: "answer KIND LENGTH BYTES", numbers in decimal. */

@@ -68,8 +68,12 @@ static int build_bundle(void *self, int64_t id, const struct sealed_key *key, st
 static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
                          struct error *ret_err)
 {
-    (void)self;
-    return delivery_read(file, NULL, ret, ret_err);
+    const struct scene *scene = self;
+    int rc = delivery_read(file, NULL, ret, ret_err);
+
+    for (size_t i = 0; rc == 0 && scene->reader_lies && i < ret->count; i++)
+        ret->items[i].cert.not_after += (seconds_t)365 * AUTHORITY_DAY;
+    return rc;
 }
 
 static int parse_cert(void *self, struct span der, struct cert *ret, struct error *ret_err)

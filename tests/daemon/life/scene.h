@@ -29,6 +29,7 @@ struct scene {
     bool config_broken;   /* the service's own test fails */
     bool ignores_reload;  /* keeps serving what it serves */
     bool restore_fails;   /* as on a file system that turned read-only */
+    bool reader_lies;     /* a year more than the certificate says */
     bool mail_is_dead;    /* no server answers */
     bool mail_is_refused; /* 550 */
     struct {

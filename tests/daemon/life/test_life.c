@@ -237,6 +237,18 @@ START_TEST(an_untrusted_root_is_refused)
 }
 END_TEST
 
+START_TEST(a_reader_that_lies_is_found_out)
+{
+    const struct authority *leaf = scene_sign(&scene, NULL);
+
+    scene.reader_lies = true;
+    ck_assert(!scene_deliver_all(&scene, leaf));
+    ck_assert_msg(strstr(scene_receipt(&scene), "two different things"), "%s",
+                  scene_receipt(&scene));
+    ck_assert_str_ne("ok", scene_state(&scene));
+}
+END_TEST
+
 START_TEST(the_same_delivery_twice_is_known)
 {
     const struct authority *leaf = scene_sign(&scene, NULL);
@@ -699,6 +711,7 @@ int main(void)
     tcase_add_test(asked, a_broken_leaf_beside_a_whole_chain_is_refused);
     tcase_add_test(asked, a_missing_name_is_refused_and_a_better_one_is_welcome);
     tcase_add_test(asked, an_untrusted_root_is_refused);
+    tcase_add_test(asked, a_reader_that_lies_is_found_out);
     tcase_add_test(asked, the_same_delivery_twice_is_known);
     tcase_add_test(asked, a_reissue_for_the_same_key_is_its_own_turn);
     tcase_add_test(asked, a_refused_reissue_leaves_nothing_open);

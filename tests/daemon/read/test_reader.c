@@ -312,6 +312,40 @@ START_TEST(killed_at_rest)
 }
 END_TEST
 
+static pthread_barrier_t all_wait;
+
+static void *read_slowly(void *reader)
+{
+    struct error unused = {0};
+
+    harness_read(reader, "dawdle", &unused);
+    pthread_barrier_wait(&all_wait);
+    for (;;)
+        pause(); /* a process ends with the thread that started it */
+    return NULL;
+}
+
+/* The second try is a fresh process's, however many others wait: they may have suffered the same.
+ */
+START_TEST(all_killed_at_rest)
+{
+    struct reader *reader = harness_open((struct reader_options){0});
+    pthread_t threads[3];
+    pid_t pids[8];
+
+    pthread_barrier_init(&all_wait, NULL, COUNT_OF(threads) + 1);
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        pthread_create(&threads[i], NULL, read_slowly, reader);
+    pthread_barrier_wait(&all_wait);
+    size_t count = harness_children(getpid(), pids, COUNT_OF(pids));
+    ck_assert_uint_ge(count, 2);
+    for (size_t i = 0; i < count; i++)
+        kill(pids[i], SIGKILL);
+    harness_read_well(reader);
+    ck_assert_uint_eq(1, harness_tellings);
+}
+END_TEST
+
 /* Real messages of a reader that was taken over; the numbers are those of enum wire_kind. */
 static const char *const lies[] = {
     "answer 0 x",
@@ -424,6 +458,7 @@ int main(void)
     tcase_add_test(tcase, usual_budget);
     tcase_add_test(tcase, killed_in_the_middle);
     tcase_add_test(tcase, killed_at_rest);
+    tcase_add_test(tcase, all_killed_at_rest);
     tcase_add_loop_test(tcase, lies_are_refused, 0, COUNT_OF(lies));
     tcase_add_test(tcase, many_files_few_processes);
     tcase_add_test(tcase, many_callers);
