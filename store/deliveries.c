@@ -2,7 +2,7 @@
 
 #include "store/statement.h"
 
-#define COLUMNS "id, sha256, name, taken_at, accepted, receipt, filed_name, filed_at, renewal_id"
+#define COLUMNS "id, sha256, name, taken_at, accepted, receipt, filed_name, filed_at, renewal_id, secret"
 
 void delivery_row_done(struct delivery_row *row)
 {
@@ -18,8 +18,8 @@ int deliveries_add(struct inventory *inventory, const struct delivery_row *row, 
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(
         inventory,
-        "INSERT INTO deliveries (sha256, name, taken_at, accepted, receipt, renewal_id)"
-        " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+        "INSERT INTO deliveries (sha256, name, taken_at, accepted, receipt, renewal_id, secret)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
         &statement, err);
 
     if (rc < 0)
@@ -30,6 +30,7 @@ int deliveries_add(struct inventory *inventory, const struct delivery_row *row, 
     statement_bind_int(&statement, row->accepted);
     statement_bind_text(&statement, row->receipt);
     statement_bind_id(&statement, row->renewal_id);
+    statement_bind_int(&statement, row->secret);
     return statement_insert(&statement, ret_id, err);
 }
 
@@ -44,6 +45,7 @@ static void read_row(struct statement *statement, struct delivery_row *row)
     row->filed_name = statement_read_text(statement);
     row->filed_at = statement_read_utc(statement);
     row->renewal_id = statement_read_int(statement);
+    row->secret = statement_read_int(statement) != 0;
 }
 
 int deliveries_find(struct inventory *inventory, const uint8_t sha256[SHA256_LEN],
@@ -63,7 +65,8 @@ int deliveries_find(struct inventory *inventory, const uint8_t sha256[SHA256_LEN
     return rc;
 }
 
-static int get(struct inventory *inventory, int64_t id, struct delivery_row *ret, struct error *err)
+int deliveries_get(struct inventory *inventory, int64_t id, struct delivery_row *ret,
+                   struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(inventory, "SELECT " COLUMNS " FROM deliveries WHERE id = ?",
@@ -118,7 +121,7 @@ static int each(struct inventory *inventory, const struct ids *ids, delivery_fn 
     for (size_t i = 0; rc >= 0 && i < ids->count; i++) {
         AUTO_DELIVERY struct delivery_row row = {0};
 
-        rc = get(inventory, ids->items[i], &row, err);
+        rc = deliveries_get(inventory, ids->items[i], &row, err);
         if (rc == 0)
             rc = fn(self, &row, err);
     }

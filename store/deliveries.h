@@ -16,12 +16,15 @@ struct delivery_row {
     char *filed_name; /* its name in accepted/ or rejected/; NULL until filed_at */
     utc_t filed_at;
     int64_t renewal_id; /* that it brought the leaf of; 0: none */
+    bool secret;        /* a private key is in it */
 };
 void delivery_row_done(struct delivery_row *row);
 #define AUTO_DELIVERY __attribute__((cleanup(delivery_row_done)))
 
 /* Inserts; not yet filed, whatever the row says. */
 int deliveries_add(struct inventory *inventory, const struct delivery_row *row, int64_t *ret_id,
+                   struct error *err);
+int deliveries_get(struct inventory *inventory, int64_t id, struct delivery_row *ret,
                    struct error *err);
 /* The newest row with this hash; E_NOT_FOUND. */
 int deliveries_find(struct inventory *inventory, const uint8_t sha256[SHA256_LEN],

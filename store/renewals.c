@@ -5,7 +5,7 @@
 #include "store/transaction.h"
 
 #define COLUMNS                                                                            \
-    "id, certificate_id, created_at, reason, key_sealed, spki_sha256, csr, requested_at,"  \
+    "id, certificate_id, created_at, reason, asked_by, key_sealed, spki_sha256, csr, requested_at,"  \
     " handed_over_at, leaf, leaf_sha256, not_before, not_after, received_at, accepted_at," \
     " rejected_at, rejected_reason, chain_told_at, reminded_at, superseded_at,"            \
     " withdrawn_at, failed_at, failures, failed_reason"
@@ -13,6 +13,7 @@
 void renewal_row_done(struct renewal_row *row)
 {
     free(row->reason);
+    free(row->asked_by);
     names_done(&row->names);
     sealed_key_done(&row->key);
     blob_done(&row->csr);
@@ -27,14 +28,15 @@ static int insert(struct inventory *inventory, const struct renewal_row *row, in
 {
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(inventory,
-                            "INSERT INTO renewals (certificate_id, reason, created_at)"
-                            " VALUES (?, ?, ?) RETURNING id",
+                            "INSERT INTO renewals (certificate_id, reason, asked_by, created_at)"
+                            " VALUES (?, ?, ?, ?) RETURNING id",
                             &statement, err);
 
     if (rc < 0)
         return rc;
     statement_bind_int(&statement, row->certificate_id);
     statement_bind_text(&statement, row->reason);
+    statement_bind_text(&statement, row->asked_by);
     statement_bind_utc(&statement, row->created_at);
     return statement_insert(&statement, ret_id, err);
 }
@@ -67,6 +69,7 @@ static void read_columns(struct statement *statement, struct renewal_row *row)
     row->certificate_id = statement_read_int(statement);
     row->created_at = statement_read_utc(statement);
     row->reason = statement_read_text(statement);
+    row->asked_by = statement_read_text(statement);
     row->key.sealed = statement_read_blob(statement);
     statement_read_hash(statement, row->key.spki_sha256);
     row->csr = statement_read_blob(statement);
@@ -93,6 +96,7 @@ static void read_columns(struct statement *statement, struct renewal_row *row)
 static void bind_columns(struct statement *statement, const struct renewal_row *row)
 {
     statement_bind_text(statement, row->reason);
+    statement_bind_text(statement, row->asked_by);
     statement_bind_blob(statement, &row->key.sealed);
     statement_bind_hash(statement, row->key.spki_sha256);
     statement_bind_blob(statement, &row->csr);
@@ -120,7 +124,7 @@ int renewals_update(struct inventory *inventory, const struct renewal_row *row, 
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(
         inventory,
-        "UPDATE renewals SET reason = ?, key_sealed = ?, spki_sha256 = ?, csr = ?,"
+        "UPDATE renewals SET reason = ?, asked_by = ?, key_sealed = ?, spki_sha256 = ?, csr = ?,"
         " requested_at = ?, handed_over_at = ?, leaf = ?, leaf_sha256 = ?, not_before = ?,"
         " not_after = ?, received_at = ?, accepted_at = ?, rejected_at = ?, rejected_reason = ?,"
         " chain_told_at = ?, reminded_at = ?, superseded_at = ?, withdrawn_at = ?, failed_at = ?,"
@@ -265,8 +269,8 @@ static int ids_waiting_chain(struct inventory *inventory, struct ids *ret, struc
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(inventory,
                             "SELECT id FROM renewals WHERE received_at IS NOT NULL"
-                            " AND accepted_at IS NULL AND superseded_at IS NULL"
-                            " AND withdrawn_at IS NULL ORDER BY id",
+                            " AND accepted_at IS NULL AND withdrawn_at IS NULL"
+                            " AND (superseded_at IS NULL OR rejected_at IS NULL) ORDER BY id",
                             &statement, err);
 
     return rc < 0 ? rc : statement_ids(&statement, ret, err);

@@ -215,7 +215,7 @@ int notice_queue_unusable(struct life *life, const char *file, const char *hash,
     AUTO_FREE char *stage = NULL;
     utc_t now = life->world->now(life->world->self);
     int64_t lately = 0;
-    int rc = notices_count_general(life->inventory, utc_add(now, -HOUR), &lately, err);
+    int rc = notices_count(life->inventory, 0, utc_add(now, -HOUR), &lately, err);
 
     if (rc < 0)
         return rc;
