@@ -39,7 +39,7 @@ static int take_file(void *self, const struct drop_file *file, struct error *err
     if (rc == 0)
         rc = drop_file_away(lane->drop, file, verdict.accepted, verdict.receipt, &filed, err);
     if (rc == 0)
-        rc = life_filed(&lane->life, verdict.delivery_id, filed, err);
+        rc = life_filed(&lane->life, &(struct life_filing){verdict.delivery_id, filed}, 1, err);
     life_verdict_done(&verdict);
     lane->left_over = lane->left_over || rc < 0;
     if (rc < 0)
@@ -70,7 +70,7 @@ static int write_receipt(void *self, const struct delivery_row *row, struct erro
     /* What may pass by itself is tried again; a file that somebody took away is not. */
     return rc < 0 && code_retry(rc) == RETRY_TRANSIENT
                ? 0
-               : life_filed(&lane->life, row->id, name, err);
+               : life_filed(&lane->life, &(struct life_filing){row->id, name}, 1, err);
 }
 
 int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err)

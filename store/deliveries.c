@@ -65,6 +65,25 @@ int deliveries_find(struct inventory *inventory, const uint8_t sha256[SHA256_LEN
     return rc;
 }
 
+int deliveries_find_unfiled(struct inventory *inventory, const uint8_t sha256[SHA256_LEN],
+                            const char *name, struct delivery_row *ret, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "SELECT " COLUMNS " FROM deliveries WHERE sha256 = ? AND name = ?"
+                            " AND filed_at IS NULL ORDER BY id LIMIT 1",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_bytes(&statement, span_of(sha256, SHA256_LEN));
+    statement_bind_name(&statement, name);
+    rc = statement_one(&statement, err, "delivery");
+    if (rc == 0)
+        read_row(&statement, ret);
+    return rc;
+}
+
 int deliveries_get(struct inventory *inventory, int64_t id, struct delivery_row *ret,
                    struct error *err)
 {

@@ -29,6 +29,9 @@ int deliveries_get(struct inventory *inventory, int64_t id, struct delivery_row 
 /* The newest row with this hash; E_NOT_FOUND. */
 int deliveries_find(struct inventory *inventory, const uint8_t sha256[SHA256_LEN],
                     struct delivery_row *ret, struct error *err);
+/* The oldest row of a file of this name and hash that is not filed yet; E_NOT_FOUND. */
+int deliveries_find_unfiled(struct inventory *inventory, const uint8_t sha256[SHA256_LEN],
+                            const char *name, struct delivery_row *ret, struct error *err);
 /* The file is in its folder and the receipt, as it is now, beside it. */
 int deliveries_set_filed(struct inventory *inventory, int64_t id, const char *filed_name, utc_t at,
                          struct error *err);

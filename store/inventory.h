@@ -27,6 +27,11 @@ int inventory_begin(struct inventory *inventory, struct error *err);
 int inventory_commit(struct inventory *inventory, struct error *err);
 void inventory_rollback(struct inventory *inventory); /* success when none is open */
 
+/* A part of the open transaction that can be undone alone. After a failure roll the transaction
+ * back. */
+int inventory_part_begin(struct inventory *inventory, struct error *err);
+int inventory_part_end(struct inventory *inventory, bool keep, struct error *err);
+
 /* PRAGMA integrity_check and foreign_key_check; E_CORRUPT holds the first line. */
 int inventory_check(struct inventory *inventory, struct error *err);
 

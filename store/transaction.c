@@ -44,6 +44,26 @@ void inventory_rollback(struct inventory *inventory)
         run(inventory, "ROLLBACK", NULL);
 }
 
+int inventory_part_begin(struct inventory *inventory, struct error *err)
+{
+    assert(inventory->in_transaction);
+    int rc = run(inventory, "SAVEPOINT part", err);
+    if (rc == 0)
+        inventory->nested++;
+    return rc;
+}
+
+int inventory_part_end(struct inventory *inventory, bool keep, struct error *err)
+{
+    assert(inventory->nested > 0);
+    int rc = keep ? 0 : run(inventory, "ROLLBACK TO part", err);
+    if (rc == 0)
+        rc = run(inventory, "RELEASE part", err);
+    if (rc == 0)
+        inventory->nested--;
+    return rc;
+}
+
 int atomic_begin(struct inventory *inventory, struct atomic *ret, struct error *err)
 {
     bool nested = inventory->in_transaction;

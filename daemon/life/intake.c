@@ -1,4 +1,5 @@
-/* One file of the drop folder, from its bytes to its receipt, in one transaction. */
+/* One file of the drop folder: read outside of any transaction, then judged and recorded inside the
+ * one of its batch. */
 #include "daemon/life/internal.h"
 
 #include <inttypes.h>
@@ -9,22 +10,14 @@
 #include "base/text.h"
 #include "store/authorities.h"
 
-void life_verdict_done(struct life_verdict *verdict)
+void intake_done(struct intake *in)
 {
-    free(verdict->receipt);
-    verdict->receipt = NULL;
+    free(in->file);
+    free(in->problem);
+    delivery_objects_done(&in->objects);
+    buf_done(&in->receipt);
+    *in = (struct intake){0};
 }
-
-/* One delivery on its way through. */
-struct intake {
-    struct life *life;
-    char name[300]; /* escaped */
-    struct delivery_objects objects;
-    struct buf receipt;
-    const char *problem; /* why nothing of it was read; NULL: it was */
-    size_t leaves, good, refused, authorities, keys, broken;
-    int64_t renewal_id;
-};
 
 static int take_authority(struct intake *in, struct span der, const struct cert *cert,
                           struct error *err)
@@ -158,8 +151,6 @@ static int take_objects(struct intake *in, struct error *err)
 
     if (rc == 0)
         rc = take_certificates(in, false, err);
-    if (rc == 0 && in->authorities > 0)
-        rc = chains_complete(in->life, in->name, &in->receipt, err);
     describe_others(in);
     if (in->objects.count == 0 || in->leaves + in->authorities == 0)
         buf_add_text(&in->receipt,
@@ -177,7 +168,7 @@ static bool is_welcome(const struct intake *in)
     return in->good > 0 || (in->leaves == 0 && in->broken == 0 && in->authorities > 0);
 }
 
-static void begin_receipt(struct intake *in, const uint8_t sha256[SHA256_LEN])
+static void begin_receipt(struct intake *in)
 {
     char hex[2 * SHA256_LEN + 1], at[UTC_TEXT_MAX];
 
@@ -185,15 +176,15 @@ static void begin_receipt(struct intake *in, const uint8_t sha256[SHA256_LEN])
                utc_format_plain(in->life->world->now(in->life->world->self), at), in->life->host,
                in->problem ? in->problem : in->objects.summary);
     if (!in->problem)
-        buf_printf(&in->receipt, "SHA-256 of the file: %s\n", text_hex(sha256, SHA256_LEN, hex));
+        buf_printf(&in->receipt, "SHA-256 of the file: %s\n",
+                   text_hex(in->sha256, SHA256_LEN, hex));
     buf_add_text(&in->receipt, "\n");
 }
 
-static int record(struct intake *in, const char *name, const uint8_t sha256[SHA256_LEN],
-                  bool accepted, struct life_verdict *ret, struct error *err)
+static int record(struct intake *in, bool accepted, struct error *err)
 {
     struct delivery_row row = {
-        .name = (char *)(uintptr_t)name,
+        .name = in->file,
         .taken_at = in->life->world->now(in->life->world->self),
         .accepted = accepted,
         .receipt = (char *)(uintptr_t)buf_text(&in->receipt),
@@ -202,93 +193,86 @@ static int record(struct intake *in, const char *name, const uint8_t sha256[SHA2
     int64_t id = 0;
     char hex[2 * SHA256_LEN + 1];
 
-    memcpy(row.sha256, sha256, SHA256_LEN);
+    memcpy(row.sha256, in->sha256, SHA256_LEN);
     int rc = deliveries_add(in->life->inventory, &row, &id, err);
     if (rc == 0 && !accepted)
         rc = life_event(in->life, 0, 0, "delivery-rejected", "%s: %s", in->name,
                         in->problem ? in->problem : in->objects.summary);
     /* A leaf that was refused for a certificate of ours has told its people already. */
     if (rc == 0 && !accepted && in->refused == 0)
-        rc = notice_queue_unusable(in->life, in->name, text_hex(sha256, SHA256_LEN, hex),
+        rc = notice_queue_unusable(in->life, in->name, text_hex(in->sha256, SHA256_LEN, hex),
                                    buf_text(&in->receipt), err);
     if (rc < 0)
         return rc;
-    *ret = (struct life_verdict){id, accepted, mem_strdup(buf_text(&in->receipt))};
+    in->delivery_id = id;
+    in->accepted = accepted;
     return 0;
 }
 
-/* A crash between the verdict and the move left the file here: the verdict stands. */
-static int recall(struct life *life, const uint8_t sha256[SHA256_LEN], struct life_verdict *ret,
-                  struct error *err)
+/* A crash, or a full disk, between the verdict and the move left the file here: the verdict stands.
+ */
+static int recall(struct intake *in, struct error *err)
 {
     AUTO_DELIVERY struct delivery_row row = {0};
-    int rc = deliveries_find(life->inventory, sha256, &row, err);
+    int rc = deliveries_find_unfiled(in->life->inventory, in->sha256, in->file, &row, err);
 
-    if (rc == 0 && row.filed_at != UTC_NEVER)
-        return E_NOT_FOUND;
-    if (rc == 0)
-        *ret = (struct life_verdict){row.id, row.accepted, mem_strdup(row.receipt)};
+    if (rc == 0) {
+        in->recalled = true;
+        in->delivery_id = row.id;
+        in->accepted = row.accepted;
+    }
     return rc;
 }
 
-static int intake(struct intake *in, const char *name, struct span data,
-                  const uint8_t sha256[SHA256_LEN], struct life_verdict *ret, struct error *err)
+static int read_objects(struct intake *in, struct span data, struct error *err)
 {
-    struct life *life = in->life;
-    int rc =
-        in->problem ? 0 : life->world->read_delivery(life->world->self, data, &in->objects, err);
+    const struct world *world = in->life->world;
+    int rc = world->read_delivery(world->self, data, &in->objects, err);
 
-    if (rc == E_TOO_LARGE) {
-        in->problem = "it holds more objects than any authority sends";
-        rc = 0;
-    }
-    if (rc == 0)
-        rc = life_begin(life, err);
+    if (rc != E_TOO_LARGE)
+        return rc;
+    in->problem =
+        mem_strdup("it is larger, or holds more objects, than anything that an authority sends");
+    return 0;
+}
+
+int intake_read(struct life *life, const char *file, struct span data,
+                const uint8_t sha256[SHA256_LEN], const char *problem, struct intake *ret,
+                struct error *err)
+{
+    AUTO_INTAKE struct intake in = {
+        .life = life, .file = mem_strdup(file), .problem = problem ? mem_strdup(problem) : NULL};
+
+    memcpy(in.sha256, sha256, SHA256_LEN);
+    text_escape(file, in.name, sizeof in.name);
+    LOG_CONTEXT("delivery=%s", in.name);
+    int rc = recall(&in, err);
+    if (rc == E_NOT_FOUND)
+        rc = in.problem ? 0 : read_objects(&in, data, err);
     if (rc < 0)
         return rc;
-    begin_receipt(in, sha256);
+    *ret = in;
+    in = (struct intake){0};
+    return 0;
+}
+
+int intake_take(struct intake *in, struct error *err)
+{
+    int rc = 0;
+
+    if (in->recalled)
+        return 0;
+    LOG_CONTEXT("delivery=%s", in->name);
+    buf_init(&in->receipt, BUF_MAX_RECEIPT);
+    begin_receipt(in);
     if (in->problem)
         buf_add_text(&in->receipt,
                      "It was not read. Wanted: a plain file with the certificate in it.\n");
     else
         rc = take_objects(in, err);
+    if (rc < 0)
+        return rc;
     bool accepted = !in->problem && is_welcome(in);
     buf_printf(&in->receipt, "\nThis file was %s.\n", accepted ? "ACCEPTED" : "REJECTED");
-    if (rc == 0)
-        rc = record(in, name, sha256, accepted, ret, err);
-    rc = life_end(life, rc, err);
-    if (rc < 0)
-        life_verdict_done(ret);
-    return rc;
-}
-
-int life_intake(struct life *life, const char *name, struct span data,
-                const uint8_t sha256[SHA256_LEN], const char *problem, struct life_verdict *ret,
-                struct error *err)
-{
-    struct intake in = {.life = life, .problem = problem};
-    struct life_verdict verdict = {0};
-
-    text_escape(name, in.name, sizeof in.name);
-    LOG_CONTEXT("delivery=%s", in.name);
-    int rc = recall(life, sha256, ret, err);
-    if (rc != E_NOT_FOUND)
-        return rc;
-    buf_init(&in.receipt, BUF_MAX_RECEIPT);
-    rc = intake(&in, name, data, sha256, &verdict, err);
-    buf_done(&in.receipt);
-    delivery_objects_done(&in.objects);
-    if (rc == 0)
-        *ret = verdict;
-    return rc;
-}
-
-int life_filed(struct life *life, int64_t delivery_id, const char *filed_name, struct error *err)
-{
-    int rc = life_begin(life, err);
-
-    if (rc == 0)
-        rc = deliveries_set_filed(life->inventory, delivery_id, filed_name,
-                                  life->world->now(life->world->self), err);
-    return life_end(life, rc, err);
+    return record(in, accepted, err);
 }

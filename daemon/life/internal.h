@@ -87,6 +87,33 @@ int verb_tell_expired(struct life *life, struct hand *hand, const struct next *n
 int renewal_create(struct life *life, const struct certificate_row *certificate, const char *reason,
                    int64_t *ret_id, struct error *err);
 
+/*
+ * One delivery on its way through. intake_read reads it, outside of any transaction, since the
+ * reader may take its time; a verdict that stands already is recalled instead. intake_take judges
+ * and records it as part of the open transaction. What waits for its chain is not looked at: the
+ * batch does that once, when any of its files brought an authority (chains_complete).
+ */
+struct intake {
+    struct life *life;
+    char *file;     /* its name, as it is */
+    char name[300]; /* escaped */
+    uint8_t sha256[SHA256_LEN];
+    char *problem; /* why nothing of it was read; NULL: it was */
+    struct delivery_objects objects;
+    struct buf receipt;
+    size_t leaves, good, refused, authorities, keys, broken;
+    int64_t renewal_id;
+    /* the verdict */
+    bool recalled, accepted;
+    int64_t delivery_id;
+};
+int intake_read(struct life *life, const char *file, struct span data,
+                const uint8_t sha256[SHA256_LEN], const char *problem, struct intake *ret,
+                struct error *err);
+int intake_take(struct intake *in, struct error *err);
+void intake_done(struct intake *in);
+#define AUTO_INTAKE __attribute__((cleanup(intake_done)))
+
 /* What became of one leaf of a delivery. */
 enum leaf_result { LEAF_ACCEPTED, LEAF_WAITING, LEAF_KNOWN, LEAF_REFUSED, LEAF_FOREIGN };
 struct leaf_outcome {

@@ -72,18 +72,47 @@ int life_renew(struct life *life, const char *name, bool again, const char *acto
 
 /* A delivery's outcome: what to file it as, and what the receipt says. */
 struct life_verdict {
+    int failed;   /* 0, or why this file was not taken: it stays where it is, nothing is recorded */
+    char *reason; /* the sentence for it; owned */
     int64_t delivery_id;
     bool accepted;
     char *receipt; /* owned */
 };
 void life_verdict_done(struct life_verdict *verdict);
 
-/* Takes one file of the drop folder: reads, matches, judges and records it. `problem` as in struct
- * drop_file. */
-int life_intake(struct life *life, const char *name, struct span data,
+/*
+ * Files of the drop folder, taken together in one transaction. The verdict is recorded before
+ * anything is moved: a file that a crash left in the folder gets the same verdict again. A batch is
+ * full at so many files, or when what was read of them takes so much memory.
+ */
+enum { LIFE_BATCH_FILES = 64, LIFE_BATCH_BYTES = 16 << 20 };
+struct life_batch;
+struct life_batch *life_batch_new(struct life *life);
+void life_batch_free(struct life_batch *batch);
+void life_batch_clear(struct life_batch *batch);
+bool life_batch_is_full(const struct life_batch *batch);
+size_t life_batch_count(const struct life_batch *batch);
+/* Reads one file, which may take its time; no transaction is open. `problem` as in struct
+ * drop_file. Not of a full batch. */
+int life_batch_add(struct life_batch *batch, const char *file, struct span data,
+                   const uint8_t sha256[SHA256_LEN], const char *problem, struct error *err);
+/* Matches, judges and records all of them. A failure is the inventory's: nothing of the batch has
+ * happened. What ails one file alone is in its verdict. */
+int life_batch_take(struct life_batch *batch, struct error *err);
+/* In the order in which they were added; borrowed. */
+const struct life_verdict *life_batch_verdict(const struct life_batch *batch, size_t at);
+
+/* A batch of one. */
+int life_intake(struct life *life, const char *file, struct span data,
                 const uint8_t sha256[SHA256_LEN], const char *problem, struct life_verdict *ret,
                 struct error *err);
-/* The file and its receipt are where they belong. */
-int life_filed(struct life *life, int64_t delivery_id, const char *filed_name, struct error *err);
+
+/* These files and their receipts are where they belong. */
+struct life_filing {
+    int64_t delivery_id;
+    const char *name; /* in accepted/ or rejected/ */
+};
+int life_filed(struct life *life, const struct life_filing *filings, size_t count,
+               struct error *err);
 
 #endif

@@ -189,6 +189,8 @@ CREATE TABLE deliveries (
 ) STRICT;
 
 CREATE INDEX deliveries_by_sha256 ON deliveries (sha256);
+-- Ten thousand copies of one file have one hash.
+CREATE INDEX deliveries_unfiled_by_sha256 ON deliveries (sha256) WHERE filed_at IS NULL;
 CREATE INDEX deliveries_by_renewal ON deliveries (renewal_id) WHERE renewal_id IS NOT NULL;
 CREATE INDEX deliveries_unfiled ON deliveries (id) WHERE receipt_written = 0;
 

@@ -100,6 +100,7 @@ static void use_deliveries(int64_t renewal_id)
     row.sha256[0] = 1;
     ck_ok(deliveries_add(inventory, &row, &id, &err));
     ck_ok(deliveries_find(inventory, row.sha256, &found, &err));
+    ck_fails(deliveries_find_unfiled(inventory, row.sha256, "x", &found, &err), E_NOT_FOUND, "");
     ck_ok(deliveries_unfiled(inventory, see_delivery, &seen, &err));
     ck_ok(deliveries_by_renewal(inventory, renewal_id, see_delivery, &seen, &err));
     ck_ok(deliveries_set_receipt(inventory, id, "c", &err));

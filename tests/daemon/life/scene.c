@@ -476,7 +476,7 @@ bool scene_deliver(struct scene *scene, const char *name, struct span data)
 
     sha256_of(data, hash);
     ck_ok(life_intake(&scene->life, name, data, hash, NULL, &verdict, &err));
-    ck_ok(life_filed(&scene->life, verdict.delivery_id, name, &err));
+    ck_ok(life_filed(&scene->life, &(struct life_filing){verdict.delivery_id, name}, 1, &err));
     free(last_receipt);
     last_receipt = verdict.receipt;
     return verdict.accepted;
