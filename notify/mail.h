@@ -22,7 +22,8 @@
     X(NOTICE_ROLLED_BACK,   "rolled-back") \
     X(NOTICE_FAILED,        "failed") \
     X(NOTICE_EXPIRES,       "expires") \
-    X(NOTICE_EXPIRED,       "expired")
+    X(NOTICE_EXPIRED,       "expired") \
+    X(NOTICE_KEY_DISCLOSED, "key-disclosed")
 /* clang-format on */
 
 enum notice_kind {

@@ -39,8 +39,11 @@ int deliveries_set_filed(struct inventory *inventory, int64_t id, const char *fi
  * deliveries_unfiled); filed_name and filed_at stay. */
 int deliveries_set_receipt(struct inventory *inventory, int64_t id, const char *receipt,
                            struct error *err);
+/* What it brought was taken later, for this renewal. */
+int deliveries_set_renewal(struct inventory *inventory, int64_t id, int64_t renewal_id,
+                           struct error *err);
 typedef int (*delivery_fn)(void *self, const struct delivery_row *row, struct error *err);
-/* Accepted deliveries of a renewal. */
+/* Deliveries of a renewal. */
 int deliveries_by_renewal(struct inventory *inventory, int64_t renewal_id, delivery_fn fn,
                           void *self, struct error *err);
 /* Rows whose receipt has changed since it was last written, or never was. Oldest first. */

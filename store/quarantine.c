@@ -136,8 +136,7 @@ int quarantine_remove(struct inventory *inventory, const uint8_t sha256[SHA256_L
                       struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
-    int rc =
-        statement_open(inventory, "DELETE FROM quarantine WHERE sha256 = ?", &statement, err);
+    int rc = statement_open(inventory, "DELETE FROM quarantine WHERE sha256 = ?", &statement, err);
 
     if (rc < 0)
         return rc;
@@ -183,9 +182,8 @@ static int ids_by_spki(struct inventory *inventory, const uint8_t spki_sha256[SH
                        struct ids *ret, struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
-    int rc = statement_open(inventory,
-                            "SELECT id FROM quarantine WHERE spki_sha256 = ? ORDER BY id",
-                            &statement, err);
+    int rc = statement_open(
+        inventory, "SELECT id FROM quarantine WHERE spki_sha256 = ? ORDER BY id", &statement, err);
 
     if (rc < 0)
         return rc;

@@ -5,7 +5,8 @@
 #include "store/transaction.h"
 
 #define COLUMNS                                                                            \
-    "id, certificate_id, created_at, reason, asked_by, key_sealed, spki_sha256, csr, requested_at,"  \
+    "id, certificate_id, created_at, reason, asked_by, key_sealed, spki_sha256, csr, "     \
+    "requested_at,"                                                                        \
     " handed_over_at, leaf, leaf_sha256, not_before, not_after, received_at, accepted_at," \
     " rejected_at, rejected_reason, chain_told_at, reminded_at, superseded_at,"            \
     " withdrawn_at, failed_at, failures, failed_reason"
@@ -239,6 +240,25 @@ int renewals_by_spki(struct inventory *inventory, const uint8_t spki_sha256[SHA2
     int rc = ids_by_spki(inventory, spki_sha256, &ids, err);
 
     return rc < 0 ? rc : each(inventory, &ids, fn, self, err);
+}
+
+int renewals_first_by_spki(struct inventory *inventory, int64_t certificate_id,
+                           const uint8_t spki_sha256[SHA256_LEN], int64_t *ret, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "SELECT id FROM renewals WHERE spki_sha256 = ? AND certificate_id = ?"
+                            " ORDER BY id LIMIT 1",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_hash(&statement, spki_sha256);
+    statement_bind_int(&statement, certificate_id);
+    rc = statement_one(&statement, err, "renewal with this key");
+    if (rc == 0)
+        *ret = statement_read_int(&statement);
+    return rc;
 }
 
 static int ids_by_certificate(struct inventory *inventory, int64_t certificate_id, struct ids *ret,

@@ -208,6 +208,18 @@ static int queue_for_all(struct life *life, struct notice_row *row, struct field
     return rc;
 }
 
+int notice_queue_all(struct life *life, enum notice_kind kind, const char *stage,
+                     struct fields *fields, struct error *err)
+{
+    struct notice_row row = {
+        .kind = (char *)(uintptr_t)notice_kind_text(kind),
+        .stage = (char *)(uintptr_t)stage,
+        .created_at = life->world->now(life->world->self),
+    };
+
+    return queue_for_all(life, &row, fields, err);
+}
+
 int notice_queue_unusable(struct life *life, const char *file, const char *hash,
                           const char *receipt, struct error *err)
 {
@@ -222,11 +234,6 @@ int notice_queue_unusable(struct life *life, const char *file, const char *hash,
     bool flood = lately >= UNUSABLE_AN_HOUR;
     stage = flood ? mem_printf("unusable-more-%lld", (long long)(now / HOUR))
                   : mem_printf("unusable-%s", hash);
-    struct notice_row row = {
-        .kind = (char *)(uintptr_t)notice_kind_text(NOTICE_UNUSABLE),
-        .stage = stage,
-        .created_at = now,
-    };
     notice_fields_init(&fields);
     fields_set(&fields, "file", flood ? "more files" : file);
     fields_set(&fields, "host", life->host);
@@ -237,7 +244,7 @@ int notice_queue_unusable(struct life *life, const char *file, const char *hash,
                        "each has its note in the folder \"rejected\" below the drop folder."
                      : receipt);
     fields_set(&fields, "commands", "unlapse list");
-    return queue_for_all(life, &row, &fields, err);
+    return notice_queue_all(life, NOTICE_UNUSABLE, stage, &fields, err);
 }
 
 int notice_in_service(struct life *life, int64_t certificate_id, struct error *err)
