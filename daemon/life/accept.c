@@ -136,13 +136,27 @@ static int drop_requests(struct life *life, int64_t certificate_id, bool still_o
     return 0;
 }
 
+/* What is accepted later is the newer one, also within one second and after the clock was set back.
+ */
+static int acceptance_time(const struct accept_walk *walk, utc_t *ret, struct error *err)
+{
+    AUTO_RENEWAL struct renewal_row last = {0};
+    int rc = renewals_accepted(walk->life->inventory, walk->renewal->certificate_id, &last, err);
+
+    if (rc < 0 && rc != E_NOT_FOUND)
+        return rc;
+    *ret = rc == 0 && last.accepted_at >= walk->now ? utc_add(last.accepted_at, 1) : walk->now;
+    return 0;
+}
+
 static int accept_facts(struct life *life, struct renewal_row *renewal, const struct chain *chain,
                         const struct certificate_row *certificate, const struct policy *policy,
                         struct accept_walk *walk, struct error *err)
 {
-    renewal->accepted_at = walk->now;
-    int rc = renewals_update(life->inventory, renewal, err);
+    int rc = acceptance_time(walk, &renewal->accepted_at, err);
 
+    if (rc == 0)
+        rc = renewals_update(life->inventory, renewal, err);
     if (rc == 0)
         rc = renewals_set_chain(life->inventory, renewal->id, &chain->certs, err);
     /* One that is itself due again soon leaves the open request open. */
