@@ -120,7 +120,7 @@ static const char *curve_text(const char *group)
     return group;
 }
 
-static void describe_key(EVP_PKEY *key, char *ret, size_t size)
+void crypto_describe_key(EVP_PKEY *key, char *ret, size_t size)
 {
     int bits = EVP_PKEY_get_bits(key);
     char group[64] = "";
@@ -173,7 +173,7 @@ static int read_key(X509 *x509, struct cert *cert, struct error *err)
     if (cert->key_bits > KEY_BITS_MAX) /* each verification would cost whoever chose it nothing */
         return error_set(err, E_TOO_LARGE, "certificate: key: wanted at most %d bits, got %d",
                          KEY_BITS_MAX, cert->key_bits);
-    describe_key(key, cert->key_text, sizeof cert->key_text);
+    crypto_describe_key(key, cert->key_text, sizeof cert->key_text);
     cert->self_signed = cert->self_issued && X509_verify(x509, key) == 1;
     return 0;
 }

@@ -27,6 +27,9 @@ int crypto_error(struct error *err, int code, const char *format, ...)
 /* A name in the order and the escapes of RFC 2253, one printable line; false when it has none. */
 bool crypto_print_name(const X509_NAME *name, char ret[CERT_DN_MAX]);
 
+/* "EC P-256", "RSA 2048", ..., escaped: how struct cert puts a key (in cert.c). */
+void crypto_describe_key(EVP_PKEY *key, char *ret, size_t size);
+
 /* A whole certificate and nothing behind it, or NULL (and an empty error queue). */
 X509 *crypto_read_cert(struct span der);
 

@@ -1,8 +1,5 @@
 #include "pki/der.h"
 
-enum { TAG_INTEGER = 0x02, TAG_BIT_STRING = 0x03, TAG_OCTET_STRING = 0x04, TAG_OID = 0x06 };
-enum { TAG_SEQUENCE = 0x30 };
-
 /* One element (X.690 8.1): its content, and its whole length. */
 struct element {
     int tag; /* -1 when there is none; only single-byte tags are met here */
@@ -58,13 +55,13 @@ static enum der_form versioned_form(const struct element *version, const struct 
 {
     int number = version->content.len == 1 ? version->content.data[0] : -1;
 
-    if (number == 3 && second->tag == TAG_SEQUENCE)
+    if (number == 3 && second->tag == DER_SEQUENCE)
         return DER_PKCS12;
-    if (number == 0 && second->tag == TAG_INTEGER)
+    if (number == 0 && second->tag == DER_INTEGER)
         return DER_PRIVATE_KEY; /* PKCS#1 (RFC 8017 A.1.2), DSA */
-    if ((number == 0 || number == 1) && second->tag == TAG_SEQUENCE)
+    if ((number == 0 || number == 1) && second->tag == DER_SEQUENCE)
         return DER_PRIVATE_KEY; /* PKCS#8 (RFC 5958 2) */
-    if (number == 1 && second->tag == TAG_OCTET_STRING)
+    if (number == 1 && second->tag == DER_OCTET_STRING)
         return DER_PRIVATE_KEY; /* SEC1 (RFC 5915 3) */
     return DER_UNKNOWN;
 }
@@ -77,21 +74,39 @@ enum der_form der_form_of(struct span data, size_t *ret_len)
     enum der_form form = DER_UNKNOWN;
 
     *ret_len = data.len;
-    if (whole.tag != TAG_SEQUENCE)
+    if (whole.tag != DER_SEQUENCE)
         return DER_UNKNOWN;
-    if (first.tag == TAG_INTEGER)
+    if (first.tag == DER_INTEGER)
         form = versioned_form(&first, &second);
-    else if (first.tag == TAG_OID)
+    else if (first.tag == DER_OID)
         form = DER_PKCS7;
-    else if (first.tag == TAG_SEQUENCE && second.tag == TAG_OCTET_STRING)
+    else if (first.tag == DER_SEQUENCE && second.tag == DER_OCTET_STRING)
         form = DER_PRIVATE_KEY; /* EncryptedPrivateKeyInfo (RFC 5958 3) */
-    else if (first.tag == TAG_SEQUENCE && second.tag == TAG_BIT_STRING)
+    else if (first.tag == DER_SEQUENCE && second.tag == DER_BIT_STRING)
         form = DER_PUBLIC_KEY; /* RFC 5280 4.1: subjectPublicKeyInfo alone */
-    else if (first.tag == TAG_SEQUENCE)
+    else if (first.tag == DER_SEQUENCE)
         form = DER_SIGNED;
     /* A cut key is still a key that lay in the open. */
     if (whole.truncated)
         return form == DER_PRIVATE_KEY || form == DER_PKCS12 ? form : DER_TRUNCATED;
     *ret_len = whole.whole;
     return form;
+}
+
+bool der_next(struct span *in, struct der_item *ret)
+{
+    struct element one = first_element(*in);
+    struct span whole = span_of(in->data, one.whole);
+
+    if (one.tag < 0 || one.truncated || in->data[1] == 0x80)
+        return false;
+    /* In this order: in may be the content of ret, of which the first element is wanted. */
+    *in = span_of(in->data + one.whole, in->len - one.whole);
+    *ret = (struct der_item){one.tag, one.content, whole};
+    return true;
+}
+
+bool der_take(struct span *in, int tag, struct der_item *ret)
+{
+    return in->len > 0 && in->data[0] == tag && der_next(in, ret);
 }

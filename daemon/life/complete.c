@@ -156,8 +156,14 @@ struct completion {
 static int complete_row(void *self, const struct renewal_row *row, struct error *err)
 {
     struct completion *by = self;
+    int rc = complete_one(by->life, row->id, by->file, by->receipt, err);
 
-    return complete_one(by->life, row->id, by->file, by->receipt, err);
+    /* One that cannot be read any more keeps no other one waiting. */
+    if (rc < 0 && code_retry(rc) == RETRY_PERMANENT && rc != E_CORRUPT) {
+        log_warn("not-completed", "renewal %lld: %s", (long long)row->id, err->text);
+        return 0;
+    }
+    return rc;
 }
 
 int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err)

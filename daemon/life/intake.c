@@ -168,8 +168,9 @@ static int describe_others(struct intake *in, struct error *err)
             buf_add_text(&in->receipt, "   A list of what an authority has revoked. It is not "
                                        "used here: nothing is to be done with it.\n");
             break;
+        case OBJECT_OTHER:
         case OBJECT_BROKEN:
-            in->broken++;
+            in->broken += object->kind == OBJECT_BROKEN;
             buf_printf(&in->receipt, "- %s: not used.\n", object->note);
             say_origin(in, object);
             break;

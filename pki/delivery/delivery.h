@@ -11,7 +11,8 @@
 #include "pki/cert.h"
 
 enum {
-    DELIVERY_OBJECTS_MAX = 256,
+    DELIVERY_FILE_MAX = 10 << 20, /* of ZIP archives and mail; all else: BUF_MAX_DELIVERY */
+    DELIVERY_OBJECTS_MAX = 256,   /* of the whole file, its parts included */
     DELIVERY_NOTE_MAX = 160,
     DELIVERY_SUMMARY_MAX = 200,
     DELIVERY_ORIGIN_MAX = 160,
@@ -24,7 +25,14 @@ struct delivery_options {
     bool keep_keys;               /* private keys come out in struct object's key */
 };
 
-enum object_kind { OBJECT_CERTIFICATE, OBJECT_CSR, OBJECT_CRL, OBJECT_PRIVATE_KEY, OBJECT_BROKEN };
+enum object_kind {
+    OBJECT_CERTIFICATE,
+    OBJECT_CSR,
+    OBJECT_CRL,
+    OBJECT_PRIVATE_KEY,
+    OBJECT_OTHER, /* whole and harmless, but of no use: a public key, an OCSP response, a read-me */
+    OBJECT_BROKEN /* may well have been a certificate: damaged, cut off, locked, past a limit */
+};
 
 struct object {
     enum object_kind kind;
@@ -48,10 +56,18 @@ struct delivery_objects {
 };
 
 /*
+ * Loads what reading needs from files (OpenSSL's configuration and its legacy provider), for
+ * processes that give up opening files later. delivery_read does it by itself otherwise; any number
+ * of times, from any thread.
+ */
+void delivery_prepare(void);
+
+/*
  * options may be NULL: no passwords, no keys. Returns 0 also when nothing useful was found (count
- * 0, summary says what it looked like); E_TOO_LARGE past BUF_MAX_DELIVERY bytes or
- * DELIVERY_OBJECTS_MAX objects. The same certificate twice in one file is listed once. A file that
- * is one damaged thing is an OBJECT_BROKEN. Never logs, never touches the world.
+ * 0, summary says what it looked like); E_TOO_LARGE past BUF_MAX_DELIVERY bytes
+ * (archives and mail: DELIVERY_FILE_MAX) or DELIVERY_OBJECTS_MAX objects. The same certificate
+ * twice in one file is listed once. A file that is one damaged thing is an OBJECT_BROKEN. Never
+ * logs, never touches the world.
  */
 int delivery_read(struct span file, const struct delivery_options *options,
                   struct delivery_objects *ret, struct error *err);

@@ -1,16 +1,18 @@
 #include "pki/delivery/pem.h"
 
 #include <string.h>
+#include <strings.h>
 
-#include "base/text.h"
+#include "pki/delivery/base64.h"
 
-enum { DASHES = 5 };
+enum { DASHES_SURE = 4, BLANKS_MAX = 8 };
 
 /* "-----BEGIN LABEL-----" or "-----END LABEL-----" */
 struct marker {
     bool is_end;
-    size_t from; /* first dash */
-    size_t to;   /* behind the last one */
+    size_t from;  /* first dash */
+    size_t to;    /* behind the last one */
+    size_t again; /* where the next marker may begin: dashes may belong to both */
     char label[PEM_LABEL_MAX];
 };
 
@@ -24,121 +26,140 @@ void pem_block_done(struct pem_block *block)
     blob_wipe(&block->der);
 }
 
-bool pem_label_is_key(const char *label)
+struct span pem_rest(const struct pem_reader *reader)
 {
-    return text_ends(label, "PRIVATE KEY");
+    return span_of(reader->text.data + reader->gap, reader->text.len - reader->gap);
 }
 
-static bool has_at(struct span text, size_t at, const char *word)
+bool pem_label_is_key(const char *label)
+{
+    return strstr(label, "PRIVATE KEY") || strstr(label, "STATIC KEY");
+}
+
+/* A label that stands for one thing only, so that less than a whole marker is believed. */
+static bool is_known_label(const char *label)
+{
+    static const char *const fronts[] = {
+        "CERT", "X509", "X.509", "TRUSTED CERT", "NEW CERT", "PKCS",    "CMS",  "PRIVATE KEY",
+        "CRL",  "RSA ", "EC P",  "ENCRYPTED ",   "PUBLIC",   "OPENSSH", "PGP ", "SSH2 ",
+    };
+
+    for (size_t i = 0; i < COUNT_OF(fronts); i++)
+        if (strncmp(label, fronts[i], strlen(fronts[i])) == 0)
+            return true;
+    return false;
+}
+
+static size_t skip_dashes(struct span text, size_t at)
+{
+    while (at < text.len && text.data[at] == '-')
+        at++;
+    return at;
+}
+
+static size_t skip_blanks(struct span text, size_t at)
+{
+    for (size_t i = 0; i < BLANKS_MAX && at < text.len; i++, at++)
+        if (text.data[at] != ' ' && text.data[at] != '\t' && text.data[at] != '_')
+            break;
+    return at;
+}
+
+static bool has_word(struct span text, size_t at, const char *word)
 {
     size_t len = strlen(word);
 
-    return at <= text.len && text.len - at >= len && memcmp(text.data + at, word, len) == 0;
+    return at <= text.len && text.len - at >= len &&
+           strncasecmp((const char *)text.data + at, word, len) == 0;
 }
 
-static bool is_label_char(uint8_t c)
+/* Appends the words at `at` to ret, in capitals and one blank apart; returns where they end. */
+static size_t read_words(struct span text, size_t at, char ret[PEM_LABEL_MAX])
 {
-    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ' ' || c == '#';
-}
+    size_t len = strlen(ret);
 
-/* The marker whose dashes begin at from; false when there is none. */
-static bool read_marker(struct span text, size_t from, struct marker *ret)
-{
-    size_t at = from + DASHES, len = 0;
-    bool is_end = has_at(text, at, "END ");
+    if (len > 0 && len < PEM_LABEL_MAX - 1)
+        ret[len++] = ' ';
+    for (; at < text.len && len < PEM_LABEL_MAX - 1; at++) {
+        uint8_t c = text.data[at];
 
-    if (!is_end && !has_at(text, at, "BEGIN "))
-        return false;
-    at += is_end ? 4 : 6;
-    while (len < PEM_LABEL_MAX - 1 && at + len < text.len && is_label_char(text.data[at + len]))
-        len++;
-    if (len == 0 || !has_at(text, at + len, "-----"))
-        return false;
-    *ret = (struct marker){.is_end = is_end, .from = from, .to = at + len + DASHES};
-    while (len > 0 && text.data[at + len - 1] == ' ')
+        if (c >= 'a' && c <= 'z')
+            c = (uint8_t)(c - 'a' + 'A');
+        if (c == '_' || c == '+' || c == '\t')
+            c = ' ';
+        if (!((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ' ' || c == '#' || c == '.'))
+            break;
+        if (c != ' ' || (len > 0 && ret[len - 1] != ' '))
+            ret[len++] = (char)c;
+    }
+    if (len > 0 && ret[len - 1] == ' ')
         len--;
-    memcpy(ret->label, text.data + at, len);
+    ret[len] = '\0';
+    return at;
+}
+
+/* The words, also when a line was broken among them; returns where they end. */
+static size_t read_label(struct span text, size_t at, char ret[PEM_LABEL_MAX])
+{
+    char both[PEM_LABEL_MAX];
+    size_t end, second;
+
+    ret[0] = '\0';
+    end = read_words(text, at, ret);
+    if (end == text.len || text.data[end] != '\n')
+        return end;
+    memcpy(both, ret, sizeof both);
+    second = read_words(text, end + 1, both);
+    if (second == text.len || text.data[second] != '-' || second == end + 1)
+        return end;
+    memcpy(ret, both, sizeof both);
+    return second;
+}
+
+/* Whether so many dashes in front and behind make a marker of this label. */
+static bool is_marker(const struct marker *marker, size_t before, size_t behind, bool line_ends)
+{
+    if (before >= DASHES_SURE && behind >= DASHES_SURE)
+        return marker->is_end || marker->label[0] != '\0';
+    if (!is_known_label(marker->label))
+        return false;
+    return behind > 0 || (before > 1 && line_ends);
+}
+
+/* The marker whose dashes are the ones from `from` to `at`; false when there is none. */
+static bool read_marker(struct span text, size_t from, size_t at, struct marker *ret)
+{
+    struct marker out = {.from = from};
+    size_t word = skip_blanks(text, at), end, last;
+
+    out.is_end = has_word(text, word, "END");
+    if (!out.is_end && !has_word(text, word, "BEGIN"))
+        return false;
+    end = read_label(text, skip_blanks(text, word + (out.is_end ? 3 : 5)), out.label);
+    last = skip_dashes(text, end);
+    if (!is_marker(&out, at - from, last - end, end == text.len || text.data[end] == '\n'))
+        return false;
+    out.to = last;
+    out.again = end;
+    *ret = out;
     return true;
 }
 
 static bool find_marker(struct span text, size_t at, struct marker *ret)
 {
     while (at < text.len) {
-        const uint8_t *dashes = memmem(text.data + at, text.len - at, "-----", DASHES);
+        const uint8_t *dash = memchr(text.data + at, '-', text.len - at);
+        size_t from, to;
 
-        if (!dashes)
+        if (!dash)
             return false;
-        at = (size_t)(dashes - text.data);
-        if (read_marker(text, at, ret))
+        from = (size_t)(dash - text.data);
+        to = skip_dashes(text, from);
+        if (read_marker(text, from, to, ret))
             return true;
-        at++;
+        at = to;
     }
     return false;
-}
-
-static int digit_value(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+')
-        return 62;
-    return c == '/' ? 63 : -1;
-}
-
-/* Blanks anywhere, and the ">" of quoted mail in front of a line. */
-static bool is_filler(uint8_t c, bool *line_start)
-{
-    if (c == '\n' || c == '\r') {
-        *line_start = true;
-        return true;
-    }
-    if (c == ' ' || c == '\t' || c == '\f' || c == '\v')
-        return true;
-    if (c == '>' && *line_start)
-        return true;
-    *line_start = false;
-    return false;
-}
-
-/*
- * RFC 4648 section 4 with nothing left over: full groups of four, padding only at the very end, no
- * stray bits under it.
- */
-static bool decode(struct span body, struct blob *ret)
-{
-    AUTO_SECRET struct blob out = {mem_alloc(body.len / 4 * 3 + 3, 1), 0};
-    size_t digits = 0, pads = 0;
-    bool line_start = true;
-    uint32_t group = 0;
-
-    for (size_t i = 0; i < body.len; i++) {
-        uint8_t c = body.data[i];
-
-        if (is_filler(c, &line_start))
-            continue;
-        int value = digit_value(c);
-        if (c == '=')
-            pads++;
-        else if (value < 0 || pads > 0)
-            return false;
-        group = group << 6 | (c == '=' ? 0 : (uint32_t)value);
-        if (++digits % 4 != 0)
-            continue;
-        for (int shift = 16; shift >= 0; shift -= 8)
-            out.data[out.len++] = (uint8_t)(group >> shift);
-        group = 0;
-    }
-    if (digits == 0 || digits % 4 != 0 || pads > 2)
-        return false;
-    for (; pads > 0; pads--)
-        if (out.data[--out.len] != 0)
-            return false;
-    *ret = blob_take(&out);
-    return true;
 }
 
 static size_t line_of(struct pem_reader *reader, size_t at)
@@ -149,9 +170,62 @@ static size_t line_of(struct pem_reader *reader, size_t at)
     return reader->line;
 }
 
-static void copy_label(struct pem_block *block, const struct marker *marker)
+static bool is_same_label(const char *begin, const char *end)
 {
-    memcpy(block->label, marker->label, sizeof block->label);
+    if (end[0] == '\0')
+        return true;
+    for (;; begin++, end++) {
+        begin += *begin == ' ';
+        end += *end == ' ';
+        if (*begin != *end)
+            return false;
+        if (*begin == '\0')
+            return true;
+    }
+}
+
+/* What stands in front of an END that is missing: no more than one whole piece of DER, at its very
+ * beginning. Returns where it ends, or 0. */
+static size_t read_unended(struct span body, struct blob *ret)
+{
+    struct base64_finder finder;
+    struct base64_find find;
+
+    base64_finder_init(&finder, body);
+    if (!base64_next(&finder, &find))
+        return 0;
+    for (size_t i = 0; i < find.from; i++)
+        if (!memchr(" \t\n>|\"'", body.data[i], 8)) {
+            blob_wipe(&find.der);
+            return 0;
+        }
+    *ret = blob_take(&find.der);
+    return ret->len > 0 ? find.to : 0;
+}
+
+/* Fills in what stands between BEGIN and the next marker, which is NULL at the end of the text. */
+static void read_body(struct pem_reader *reader, const struct marker *begin,
+                      const struct marker *end, struct pem_block *ret)
+{
+    struct span text = reader->text;
+    size_t to = end ? end->from : text.len;
+    struct span body = span_of(text.data + begin->to, to > begin->to ? to - begin->to : 0);
+
+    ret->head = base64_take_head(&body);
+    reader->at = end ? end->from : text.len;
+    if (!end || !end->is_end) {
+        size_t used = read_unended(body, &ret->der);
+
+        ret->state = used > 0 ? PEM_WHOLE : PEM_NO_END;
+        reader->gap = used > 0 ? (size_t)(body.data - text.data) + used : reader->at;
+        return;
+    }
+    reader->at = end->again;
+    reader->gap = end->to;
+    if (!is_same_label(begin->label, end->label))
+        ret->state = base64_whole(body, &ret->der) ? PEM_WHOLE : PEM_OTHER_END;
+    else if (!base64_strict(body, &ret->der) && !base64_whole(body, &ret->der))
+        ret->state = PEM_BAD_BASE64;
 }
 
 bool pem_next(struct pem_reader *reader, struct pem_block *ret)
@@ -163,24 +237,18 @@ bool pem_next(struct pem_reader *reader, struct pem_block *ret)
         reader->at = reader->text.len;
         return false;
     }
-    copy_label(&block, &begin);
+    memcpy(block.label, begin.label, sizeof block.label);
     block.line = line_of(reader, begin.from);
-    reader->at = begin.to;
+    block.gap = span_of(reader->text.data + reader->gap,
+                        begin.from > reader->gap ? begin.from - reader->gap : 0);
     if (begin.is_end) {
         block.state = PEM_NO_BEGIN;
-    } else if (!find_marker(reader->text, begin.to, &end)) {
-        block.state = PEM_NO_END;
-        reader->at = reader->text.len;
-    } else if (!end.is_end) {
-        block.state = PEM_NO_END;
-        reader->at = end.from;
+        reader->at = begin.again;
+        reader->gap = begin.to;
     } else {
-        reader->at = end.to;
-        if (strcmp(begin.label, end.label) != 0)
-            block.state = PEM_OTHER_END;
-        else if (!pem_label_is_key(block.label) &&
-                 !decode(span_of(reader->text.data + begin.to, end.from - begin.to), &block.der))
-            block.state = PEM_BAD_BASE64;
+        bool ends = find_marker(reader->text, begin.again, &end);
+
+        read_body(reader, &begin, ends ? &end : NULL, &block);
     }
     *ret = block;
     return true;

@@ -1,0 +1,386 @@
+#include "pki/delivery/blocks.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "pki/delivery/base64.h"
+#include "pki/delivery/key.h"
+#include "pki/delivery/kinds.h"
+#include "pki/delivery/pem.h"
+#include "pki/delivery/text.h"
+#include "pki/der.h"
+#include "pki/der.h"
+
+/* What was met on the way through one text. */
+struct finds {
+    struct reading *reading;
+    size_t since;      /* the list's count before */
+    size_t blocks;     /* of PEM */
+    size_t known;      /* of which the label is known */
+    size_t bare;       /* pieces of base64 without markers */
+    size_t cut;        /* of which the end was missing */
+    const char *other; /* what a block was that is of no use */
+};
+
+/* What a label promises: anything, as long as the bytes under it are what is looked for. */
+static bool is_read_label(const char *label)
+{
+    static const char *const words[] = {"CERT",   "X509",   "X.509",    "PKCS7", "PKCS #7",
+                                        "PKCS#7", "PKCS12", "PKCS #12", "CMS",   "CRL"};
+
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (strstr(label, words[i]))
+            return true;
+    return false;
+}
+
+/* The others that have a name, so that people know what they sent. */
+static const char *name_of_label(const char *label)
+{
+    static const char *const rows[][2] = {
+        {"PGP PUBLIC", "a PGP public key block"}, {"PGP MESSAGE", "a PGP message"},
+        {"PGP SIGN", "a PGP signature"},          {"SSH2 PUBLIC", "an SSH public key"},
+        {"PUBLIC KEY", "a public key"},           {"PARAMETERS", "parameters of a key"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (strstr(label, rows[i][0]))
+            return rows[i][1];
+    return NULL;
+}
+
+static const char *name_of_key(const char *label)
+{
+    if (strstr(label, "OPENSSH"))
+        return "an OpenSSH private key";
+    if (strstr(label, "PGP"))
+        return "a PGP private key block";
+    if (strstr(label, "SSH2"))
+        return "an SSH private key";
+    return strstr(label, "STATIC KEY") ? "a secret key of OpenVPN" : "a private key";
+}
+
+static const char *fault_of(enum pem_state state)
+{
+    switch (state) {
+    case PEM_WHOLE:
+        return NULL;
+    case PEM_NO_END:
+        return "truncated: the END line is missing";
+    case PEM_NO_BEGIN:
+        return "truncated: the BEGIN line is missing";
+    case PEM_OTHER_END:
+        return "damaged: BEGIN and END lines do not belong together";
+    case PEM_BAD_BASE64:
+        return "damaged: what stands between BEGIN and END is not whole base64";
+    }
+    return NULL;
+}
+
+/* Takes back what was added since. */
+static void cut_list(struct object_list *list, size_t count)
+{
+    while (list->count > count)
+        object_done(&list->items[--list->count]);
+}
+
+static size_t count_useful(const struct object_list *list, size_t since)
+{
+    size_t useful = 0;
+
+    for (size_t i = since; i < list->count; i++)
+        useful += list->items[i].der.len > 0 || list->items[i].kind == OBJECT_PRIVATE_KEY;
+    return useful;
+}
+
+/* Behind the note of each object: that its label promised something else. */
+static void tell_label(struct object_list *list, size_t since, const char *label)
+{
+    for (size_t i = since; i < list->count; i++) {
+        struct object *item = &list->items[i];
+        char note[DELIVERY_NOTE_MAX + PEM_LABEL_MAX + 32];
+
+        if ((item->kind == OBJECT_PRIVATE_KEY) == pem_label_is_key(label) ||
+            item->kind == OBJECT_BROKEN)
+            continue;
+        snprintf(note, sizeof note, "%s (under the label %s)", item->note, label);
+        text_escape(note, item->note, sizeof item->note);
+    }
+}
+
+/* Even a part of a key was shown to everybody who can read the folder. */
+static int add_key(struct object_list *list, const struct pem_block *block, struct error *err)
+{
+    return object_add(list, OBJECT_PRIVATE_KEY, NULL, err, "%s, which is not kept",
+                      name_of_key(block->label));
+}
+
+/* Whatever the label: 1 when the bytes are something of use, which was added. */
+static int add_content(struct object_list *list, const struct pem_block *block, const char *where,
+                       struct error *err)
+{
+    size_t since = list->count, pkcs7 = list->pkcs7;
+    bool trusted = strstr(block->label, "TRUSTED") != NULL;
+    int rc;
+
+    if (block->der.len == 0)
+        return 0;
+    rc = object_add_der(list, blob_span(&block->der), trusted, where, err);
+    if (rc < 0)
+        return rc;
+    if (list->count > since && count_useful(list, since) == 0 && !is_read_label(block->label)) {
+        cut_list(list, since);
+        list->pkcs7 = pkcs7;
+        return 0;
+    }
+    tell_label(list, since, block->label);
+    return 1;
+}
+
+static bool is_certificate(const struct object *object)
+{
+    return object->kind == OBJECT_CERTIFICATE;
+}
+
+/* What can be read of it, key.c says. */
+static bool is_key_form(const struct pem_block *block)
+{
+    size_t len;
+
+    return block->der.len > 0 &&
+           (block->head.len > 0 || der_form_of(blob_span(&block->der), &len) == DER_PRIVATE_KEY);
+}
+
+/* A key's label is believed unless there is a certificate under it. */
+static int add_under_key_label(struct object_list *list, const struct pem_block *block,
+                               const char *where, struct error *err)
+{
+    size_t since = list->count;
+
+    if (is_key_form(block))
+        return key_add_pem(list, block->head, blob_span(&block->der), where, err);
+    int rc = add_content(list, block, where, err);
+
+    if (rc < 0 || (rc > 0 && (list->count == since || is_certificate(&list->items[since]))))
+        return rc;
+    cut_list(list, since);
+    return add_key(list, block, err);
+}
+
+static int add_block(struct finds *finds, const struct pem_block *block, size_t bare,
+                     struct error *err)
+{
+    struct object_list *list = &finds->reading->list;
+    const char *fault = fault_of(block->state);
+    char where[64];
+    int rc;
+
+    snprintf(where, sizeof where, "block %zu (line %zu): ", finds->blocks, block->line);
+    finds->known += is_read_label(block->label) || pem_label_is_key(block->label) ||
+                    name_of_label(block->label);
+    if (pem_label_is_key(block->label))
+        return add_under_key_label(list, block, where, err);
+    rc = add_content(list, block, where, err);
+    if (rc != 0)
+        return rc;
+    if (!is_read_label(block->label)) {
+        finds->other = finds->other ? finds->other : name_of_label(block->label);
+        return 0;
+    }
+    if (!fault || (block->state == PEM_NO_BEGIN && bare > 0))
+        return 0;
+    return object_add(list, OBJECT_BROKEN, NULL, err, "%s%s", where, fault);
+}
+
+/* One piece of base64 without markers; *ret counts what is of use, or was met before. */
+static int add_find(struct finds *finds, const struct base64_find *find, size_t *ret,
+                    struct error *err)
+{
+    struct object_list *list = &finds->reading->list;
+    size_t since = list->count, len;
+    enum der_form form = der_form_of(blob_span(&find->der), &len);
+    int rc = object_add_der(list, blob_span(&find->der), false, "", err);
+
+    if (rc < 0)
+        return rc;
+    if (list->count == since || count_useful(list, since) > 0) {
+        (*ret)++;
+    } else if (form != DER_SIGNED && form != DER_PKCS7 && form != DER_PKCS12) {
+        finds->other = form == DER_PUBLIC_KEY ? "a public key" : finds->other;
+        cut_list(list, since);
+    }
+    return 0;
+}
+
+static int add_bare(struct finds *finds, struct span text, size_t *ret, struct error *err)
+{
+    struct base64_finder finder;
+    int rc = 0;
+
+    *ret = 0;
+    base64_finder_init(&finder, text);
+    while (rc == 0) {
+        struct base64_find find = {0};
+
+        if (!base64_next(&finder, &find))
+            break;
+        if (find.der.len > 0)
+            rc = add_find(finds, &find, ret, err);
+        finds->cut += find.der.len == 0;
+        blob_wipe(&find.der);
+    }
+    finds->bare += *ret;
+    return rc;
+}
+
+/* A text that is nothing but base64, in any way it was cut into lines. */
+static int add_all_base64(struct finds *finds, struct span text, struct error *err)
+{
+    AUTO_SECRET struct blob der = {0};
+    int rc = 0;
+
+    if (!base64_whole(text, &der))
+        return 0;
+    rc = object_add_der(&finds->reading->list, blob_span(&der), false, "", err);
+    finds->bare++;
+    return rc;
+}
+
+static int add_all(struct finds *finds, struct span text, struct error *err)
+{
+    struct pem_reader reader;
+    size_t bare;
+    int rc = 0;
+
+    pem_reader_init(&reader, text);
+    for (;;) {
+        AUTO_PEM_BLOCK struct pem_block block = {0};
+
+        if (!pem_next(&reader, &block))
+            break;
+        rc = add_bare(finds, block.gap, &bare, err);
+        finds->blocks++;
+        if (rc == 0)
+            rc = add_block(finds, &block, bare, err);
+        if (rc < 0)
+            return rc;
+    }
+    rc = add_bare(finds, pem_rest(&reader), &bare, err);
+    if (rc == 0 && finds->blocks == 0 && finds->bare == 0)
+        rc = add_all_base64(finds, text, err);
+    return rc < 0 ? rc : 0;
+}
+
+static int add_putty(struct finds *finds, struct span text, struct error *err)
+{
+    static const char front[] = "PuTTY-User-Key-File-";
+    size_t len = sizeof front - 1;
+
+    if (text.len < len || memcmp(text.data, front, len) != 0)
+        return 0;
+    return object_add(&finds->reading->list, OBJECT_PRIVATE_KEY, NULL, err,
+                      "a private key of PuTTY, which is not kept");
+}
+
+/* One way to see the text: with or without quoted-printable undone. */
+static int add_text(struct finds *finds, struct span text, bool quoted, struct error *err)
+{
+    AUTO_SECRET_BUF struct buf plain, unmarked, clean;
+    int rc;
+
+    buf_init(&plain, TEXT_GROWTH * BUF_MAX_DELIVERY);
+    buf_init(&unmarked, TEXT_GROWTH * BUF_MAX_DELIVERY);
+    buf_init(&clean, TEXT_GROWTH * BUF_MAX_DELIVERY);
+    cut_list(&finds->reading->list, finds->since);
+    *finds = (struct finds){.reading = finds->reading, .since = finds->since};
+    finds->reading->list.pkcs7 = 0;
+    if (quoted) {
+        text_unquote(text, &plain);
+        text = span_of(plain.data, plain.len);
+    }
+    text_unmark(text, &unmarked);
+    text_clean(span_of(unmarked.data, unmarked.len), &clean);
+    rc = add_putty(finds, span_of(clean.data, clean.len), err);
+    return rc < 0 ? rc : add_all(finds, span_of(clean.data, clean.len), err);
+}
+
+/* Both ways when it may be quoted-printable and the plain one leaves something open. */
+static int add_best(struct finds *finds, struct span text, struct error *err)
+{
+    struct object_list *list = &finds->reading->list;
+    int rc = add_text(finds, text, false, err);
+    size_t useful = count_useful(list, finds->since);
+
+    if (rc < 0 || (useful > 0 && useful == list->count - finds->since) ||
+        !text_is_quoted_printable(text))
+        return rc;
+    rc = add_text(finds, text, true, err);
+    if (rc == 0 && count_useful(list, finds->since) <= useful)
+        rc = add_text(finds, text, false, err);
+    return rc;
+}
+
+static int summarise_finds(const struct finds *finds, struct span text, const char *charset)
+{
+    const char *kind = charset ? charset : kinds_of_text(text);
+    char coat[64];
+
+    snprintf(coat, sizeof coat, "%s%s%s", finds->known > 0 ? "PEM" : "base64", kind ? " in " : "",
+             kind ? kind : "");
+    reading_summarise(finds->reading, coat, finds->since);
+    return 1;
+}
+
+/* Text without anything in it; 0 when it is none. */
+static int say_what(struct reading *reading, struct span text, const char *charset)
+{
+    const char *kind = kinds_of_text(text);
+    char what[DELIVERY_SUMMARY_MAX];
+
+    while (text.len > 0 && text.data[text.len - 1] == '\0')
+        text.len--;
+    if (!kinds_is_text(text))
+        return 0;
+    if (!kind)
+        kind = kinds_of_other_text(text);
+    if (kind && strstr(kind, "HTML"))
+        kind = "an HTML page (a login or error page of a portal?), not a certificate";
+    if (charset)
+        snprintf(what, sizeof what, "%s text without a certificate%s%s", charset, kind ? ": " : "",
+                 kind ? kind : "");
+    else if (kind)
+        snprintf(what, sizeof what, "%s%s", kind,
+                 strstr(kind, "certificate") ? "" : " without a certificate");
+    else
+        snprintf(what, sizeof what, "plain text without a \"-----BEGIN CERTIFICATE-----\" block");
+    return reading_say(reading, what);
+}
+
+int blocks_read(struct span file, struct reading *reading, struct error *err)
+{
+    AUTO_SECRET_BUF struct buf utf8;
+    struct finds finds = {.reading = reading, .since = reading->list.count};
+    enum text_charset charset = text_charset_of(file);
+    struct span text;
+    int rc;
+
+    buf_init(&utf8, TEXT_GROWTH * BUF_MAX_DELIVERY);
+    text_to_utf8(file, charset, &utf8);
+    text = span_of(utf8.data, utf8.len);
+    rc = add_best(&finds, text, err);
+    if (rc == 0 && reading->list.count == finds.since && finds.cut > 0 && finds.known == 0)
+        rc = object_add(&reading->list, OBJECT_BROKEN, NULL, err,
+                        "truncated: base64 of something whose end is missing");
+    if (rc < 0)
+        return rc;
+    if (reading->list.count > finds.since)
+        return summarise_finds(&finds, text, text_charset_name(charset));
+    if (finds.known > 0 && finds.other) {
+        char what[DELIVERY_SUMMARY_MAX];
+
+        snprintf(what, sizeof what, "PEM with nothing that can be used: %s", finds.other);
+        return reading_say(reading, what);
+    }
+    return say_what(reading, text, text_charset_name(charset));
+}
