@@ -213,9 +213,7 @@ static int fill(int fd, struct span data, struct file_access access)
         return -1;
     if (write_all(fd, data) < 0)
         return -1;
-    if (fchmod(fd, access.mode) < 0)
-        return -1;
-    return struck("fsync") ? -1 : fsync(fd);
+    return fchmod(fd, access.mode);
 }
 
 static int sync_dir(int dir, const char *name, struct error *err)
@@ -232,8 +230,9 @@ static void discard(int dir, const char *name)
         unlinkat(dir, name, 0);
 }
 
-int file_create_at(int dir, const char *name, struct span data, struct file_access access,
-                   struct error *err)
+/* Creates and writes, not synced. */
+static int write_new(int dir, const char *name, struct span data, struct file_access access,
+                     int *ret_fd, struct error *err)
 {
     int fd = struck("open")
                  ? -1
@@ -241,17 +240,63 @@ int file_create_at(int dir, const char *name, struct span data, struct file_acce
 
     if (fd < 0)
         return error_set_errno(err, errno, "file %s: cannot create", name);
-    int failed = fill(fd, data, access) < 0 ? errno : 0;
+    if (fill(fd, data, access) < 0) {
+        int failed = errno;
+        close(fd);
+        discard(dir, name);
+        return error_set_errno(err, failed, "file %s: cannot write", name);
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+int file_create_at(int dir, const char *name, struct span data, struct file_access access,
+                   struct error *err)
+{
+    int fd = -1;
+    int rc = write_new(dir, name, data, access, &fd, err);
+
+    if (rc < 0)
+        return rc;
+    int failed = struck("fsync") || fsync(fd) < 0 ? errno : 0;
     if (close(fd) < 0 && failed == 0)
         failed = errno;
     if (failed != 0) {
         discard(dir, name);
         return error_set_errno(err, failed, "file %s: cannot write", name);
     }
-    int rc = sync_dir(dir, name, err);
+    rc = sync_dir(dir, name, err);
     if (rc < 0)
         discard(dir, name);
     return rc;
+}
+
+int file_create_unsynced_at(int dir, const char *name, struct span data, struct file_access access,
+                            struct error *err)
+{
+    int fd = -1;
+    int rc = write_new(dir, name, data, access, &fd, err);
+
+    if (rc < 0)
+        return rc;
+    /* A network file system says only now that there was no room. */
+    if (close(fd) == 0)
+        return 0;
+    int failed = errno;
+    discard(dir, name);
+    return error_set_errno(err, failed, "file %s: cannot write", name);
+}
+
+int file_sync_all(int dir, const char *name, struct error *err)
+{
+    if (struck("fsync") || syncfs(dir) < 0)
+        return error_set_errno(err, errno, "folder %s: cannot sync its file system", name);
+    return 0;
+}
+
+int file_sync_dir(int dir, const char *name, struct error *err)
+{
+    return sync_dir(dir, name, err);
 }
 
 int file_rename_at(int dir, const char *from, const char *to, struct error *err)

@@ -65,6 +65,17 @@ bool file_is_trusted_owner(uid_t owner);
 int file_create_at(int dir, const char *name, struct span data, struct file_access access,
                    struct error *err);
 
+/*
+ * As file_create_at for many files of one folder, which are then brought to the disk together:
+ * file_sync_all syncs the whole file system that the folder lies on, contents and names, which is
+ * many times faster than one by one. file_sync_dir syncs the names of one folder. `name` is for the
+ * error sentence.
+ */
+int file_create_unsynced_at(int dir, const char *name, struct span data, struct file_access access,
+                            struct error *err);
+int file_sync_all(int dir, const char *name, struct error *err);
+int file_sync_dir(int dir, const char *name, struct error *err);
+
 /* Renames within one directory, replacing atomically, and syncs the directory. */
 int file_rename_at(int dir, const char *from, const char *to, struct error *err);
 

@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "store/deliveries.h"
 
 enum {
     ROUND_MAX = 64,            /* pieces of work before the loop is asked again */
@@ -27,65 +26,18 @@ int lane_mail(struct lane *lane, utc_t *ret_at, struct error *err)
     return life_send(&lane->life, ret_at, err);
 }
 
-static int take_file(void *self, const struct drop_file *file, struct error *err)
+/* The same failure is logged when it begins and when it ends, not at every try. */
+static void tell_failure(struct lane *lane, const char *text)
 {
-    struct lane *lane = self;
-    struct life_verdict verdict = {0};
-    AUTO_FREE char *filed = NULL;
-    int rc = life_intake(&lane->life, file->name, blob_span(&file->data), file->sha256,
-                         file->problem, &verdict, err);
-
-    lane->did_something = true;
-    if (rc == 0)
-        rc = drop_file_away(lane->drop, file, verdict.accepted, verdict.receipt, &filed, err);
-    if (rc == 0)
-        rc = life_filed(&lane->life, &(struct life_filing){verdict.delivery_id, filed}, 1, err);
-    life_verdict_done(&verdict);
-    lane->left_over = lane->left_over || rc < 0;
-    if (rc < 0)
-        log_error("not-taken", "%s: left in the drop folder: %s", file->name, err->text);
-    return rc;
-}
-
-/* Receipts that say more than before, and those of files that were moved just before a crash. */
-static int write_receipt(void *self, const struct delivery_row *row, struct error *err)
-{
-    struct lane *lane = self;
-    AUTO_FREE char *found = NULL;
-    const char *name = row->filed_name;
-    struct error why = {0};
-    int rc = 0;
-
-    /* A file that still lies in the folder is filed by the next scan. */
-    if (!name && lane->left_over)
-        return 0;
-    if (!name) {
-        rc = drop_find_filed(lane->drop, row->accepted, row->name, row->sha256, &found, &why);
-        name = rc == 0 ? found : row->name;
-    }
-    if (rc == 0)
-        rc = drop_receipt(lane->drop, row->accepted, name, row->receipt, &why);
-    if (rc < 0)
-        log_warn("no-receipt", "%s: %s", name, why.text);
-    /* What may pass by itself is tried again; a file that somebody took away is not. */
-    return rc < 0 && code_retry(rc) == RETRY_TRANSIENT
-               ? 0
-               : life_filed(&lane->life, &(struct life_filing){row->id, name}, 1, err);
-}
-
-int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err)
-{
-    seconds_t again = 0;
-    lane->left_over = false;
-    int rc = drop_scan(lane->drop, take_file, lane, &again, err);
-
-    lane->left_over = lane->left_over || again > 0;
-    if (rc == 0)
-        rc = deliveries_unfiled(lane->life.inventory, write_receipt, lane, err);
-    if (rc < 0)
-        return rc == E_NOT_FOUND ? error_set(err, E_IO, "drop folder: it is not there") : rc;
-    *ret_at = clock_now() + (again > 0 ? again : lane->drop_scan);
-    return E_NOT_FOUND;
+    if (text && (!lane->failure || strcmp(text, lane->failure) != 0))
+        log_error("lane-failed", "%s: %s; trying again every %d s", lane->name, text,
+                  RETRY_SECONDS);
+    if (!text && lane->failure)
+        log_notice("lane-works", "%s: works again", lane->name);
+    if (text == NULL && lane->failure == NULL)
+        return;
+    free(lane->failure);
+    lane->failure = text ? mem_strdup(text) : NULL;
 }
 
 static void work(uv_work_t *request)
@@ -93,18 +45,18 @@ static void work(uv_work_t *request)
     struct lane *lane = request->data;
 
     lane->next_at = UTC_NEVER;
-    for (int i = 0; i < ROUND_MAX && !atomic_load(&lane->held); i++) {
+    for (int i = 0; i < (lane->rounds ? lane->rounds : ROUND_MAX) && !lane_is_held(lane); i++) {
         struct error err = {0};
         int rc = lane->run(lane, &lane->next_at, &err);
 
-        if (rc == E_NOT_FOUND)
-            return;
-        if (rc < 0) {
-            log_error("lane-failed", "%s: %s; trying again in %d s", lane->name, err.text,
-                      RETRY_SECONDS);
+        if (rc < 0 && rc != E_NOT_FOUND) {
+            tell_failure(lane, err.text);
             lane->next_at = clock_now() + RETRY_SECONDS;
             return;
         }
+        tell_failure(lane, NULL);
+        if (rc == E_NOT_FOUND)
+            return;
         lane->did_something = true;
     }
     lane->next_at = 0;
@@ -181,6 +133,19 @@ void lane_release(struct lane *lane)
 {
     atomic_store(&lane->held, false);
     start(lane);
+}
+
+bool lane_is_held(const struct lane *lane)
+{
+    return atomic_load(&lane->held);
+}
+
+void lane_done(struct lane *lane)
+{
+    lane_intake_done(lane);
+    free(lane->failure);
+    lane->failure = NULL;
+    inventory_close(lane->life.inventory);
 }
 
 bool lane_is_busy(const struct lane *lane)

@@ -27,12 +27,30 @@ int lane_deployments(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_mail(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err);
 
+/* What the intake lane (intake.c) remembers between two batches. */
+struct intake_state {
+    struct life_batch *batch;
+    size_t limit;         /* files of the next batch */
+    bool looked;          /* what the last look found is still being taken */
+    bool progress;        /* something of it was */
+    bool stuck;           /* files could not be moved */
+    int failures;         /* of the folder, one after the other */
+    utc_t retry_at;       /* while it fails: not before */
+    int64_t retry_ms;     /* the same, monotonic */
+    bool known, noted;    /* the inventory has been told since the start */
+    char *trouble, *note; /* what it was told; NULL: none */
+    int64_t tell_ms;      /* monotonic: when it is asked again whether to mail */
+    struct error receipt_trouble;
+};
+
 struct lane {
     const char *name;
     lane_fn run;
     struct life life;
-    struct drop *drop;   /* of the intake lane */
-    seconds_t drop_scan; /* of the intake lane */
+    int rounds;            /* pieces of work before the loop is asked again; 0: many */
+    struct drop *drop;     /* of the intake lane, as the next two */
+    const char *drop_path; /* borrowed */
+    seconds_t drop_scan;
     /* Called on the loop's thread when the lane came to rest. */
     void (*rest)(void *self, bool did_something);
     void *self;
@@ -42,7 +60,8 @@ struct lane {
     atomic_bool held; /* the worker looks at it between two pieces of work */
     bool busy, again;
     bool did_something;
-    bool left_over; /* the last scan left files in the drop folder */
+    char *failure; /* that was logged and has not passed */
+    struct intake_state intake;
     utc_t next_at;
 };
 
@@ -55,6 +74,10 @@ void lane_poke(struct lane *lane);
 void lane_hold(struct lane *lane);
 /* Goes on, and looks for due work. */
 void lane_release(struct lane *lane);
+bool lane_is_held(const struct lane *lane);
+/* Closes its inventory, too. */
+void lane_done(struct lane *lane);
+void lane_intake_done(struct lane *lane);
 bool lane_is_busy(const struct lane *lane);
 
 #endif

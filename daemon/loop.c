@@ -18,6 +18,8 @@
 #include "daemon/systemd.h"
 #include "daemon/world.h"
 
+enum { DROP_PAUSE_MS = 200 };
+
 enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANES };
 
 struct loop {
@@ -31,7 +33,7 @@ struct loop {
     struct life api_life;
     struct lane lanes[LANES];
     uv_poll_t drop_poll, api_poll;
-    uv_timer_t api_timer, watchdog;
+    uv_timer_t api_timer, drop_timer, watchdog;
     uv_signal_t hup, term, interrupt;
     utc_t started_at;
     int lock_fd;
@@ -130,7 +132,10 @@ static int open_lanes(struct loop *loop, struct error *err)
         loop->lanes[i].run = runs[i];
     }
     loop->lanes[LANE_INTAKE].drop = loop->drop;
+    loop->lanes[LANE_INTAKE].drop_path = loop->config->drop;
     loop->lanes[LANE_INTAKE].drop_scan = loop->config->drop_scan;
+    /* The other lanes shall have their turn while thousands of files come in. */
+    loop->lanes[LANE_INTAKE].rounds = 4;
     return 0;
 }
 
@@ -151,6 +156,8 @@ static int open_parts(struct loop *loop, struct error *err)
         rc = world_open(loop->config, loop->keeper, &loop->world, err);
     if (rc == 0)
         rc = drop_open(loop->config->drop, loop->config->drop_settle, &loop->drop, err);
+    if (rc == 0 && life_folder_was_mount(inventory, loop->config->drop))
+        drop_expect_mount(loop->drop);
     if (rc == 0) {
         life_from(loop, inventory, &loop->api_life);
         rc = life_plan_all(&loop->api_life, err);
@@ -215,6 +222,7 @@ static void put_into_force(struct loop *loop, struct config *config, struct real
     life_from(loop, loop->api_life.inventory, &loop->api_life);
     for (size_t i = 0; i < LANES; i++)
         life_from(loop, loop->lanes[i].life.inventory, &loop->lanes[i].life);
+    loop->lanes[LANE_INTAKE].drop_path = config->drop;
     loop->lanes[LANE_INTAKE].drop_scan = config->drop_scan;
     drop_set_settle(loop->drop, config->drop_settle);
     struct api_context context = api_context_of(loop);
@@ -267,6 +275,13 @@ static void on_rest(void *self, bool did_something)
         poke_all(loop);
 }
 
+static void on_drop_timer(uv_timer_t *timer)
+{
+    struct loop *loop = timer->data;
+
+    lane_poke(&loop->lanes[LANE_INTAKE]);
+}
+
 static void on_drop_event(uv_poll_t *poll, int status, int events)
 {
     struct loop *loop = poll->data;
@@ -274,7 +289,9 @@ static void on_drop_event(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     drop_watch_drain(loop->drop);
-    lane_poke(&loop->lanes[LANE_INTAKE]);
+    /* Thousands of files make ten thousands of events: one look for all that come meanwhile. */
+    if (!uv_is_active((uv_handle_t *)&loop->drop_timer))
+        uv_timer_start(&loop->drop_timer, on_drop_timer, DROP_PAUSE_MS, 0);
 }
 
 static void api_turned(struct loop *loop);
@@ -386,7 +403,8 @@ static void start_handles(struct loop *loop)
     uv_timer_init(&loop->uv, &loop->api_timer);
     uv_timer_init(&loop->uv, &loop->watchdog);
     uv_poll_init(&loop->uv, &loop->api_poll, api_fd(loop->api));
-    loop->api_timer.data = loop->api_poll.data = loop;
+    uv_timer_init(&loop->uv, &loop->drop_timer);
+    loop->api_timer.data = loop->drop_timer.data = loop->api_poll.data = loop;
     uv_poll_start(&loop->api_poll, UV_READABLE, on_api_event);
     if (drop_watch_fd(loop->drop) >= 0) {
         uv_poll_init(&loop->uv, &loop->drop_poll, drop_watch_fd(loop->drop));
@@ -407,7 +425,7 @@ static void loop_done(struct loop *loop)
 {
     api_close(loop->api);
     for (size_t i = 0; i < LANES; i++)
-        inventory_close(loop->lanes[i].life.inventory);
+        lane_done(&loop->lanes[i]);
     inventory_close(loop->api_life.inventory);
     drop_close(loop->drop);
     world_close(loop->world);

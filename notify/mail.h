@@ -23,7 +23,9 @@
     X(NOTICE_FAILED,        "failed") \
     X(NOTICE_EXPIRES,       "expires") \
     X(NOTICE_EXPIRED,       "expired") \
-    X(NOTICE_KEY_DISCLOSED, "key-disclosed")
+    X(NOTICE_KEY_DISCLOSED, "key-disclosed") \
+    X(NOTICE_DROP_TROUBLE,  "drop-trouble") \
+    X(NOTICE_DROP_WELL,     "drop-well")
 /* clang-format on */
 
 enum notice_kind {
@@ -53,7 +55,7 @@ bool notice_kind_parse(const char *text, enum notice_kind *ret);
     X("drop",            "the drop folder as people see it, perhaps a share") \
     X("request_files",   "where NAME.csr and NAME.txt lie") \
     X("reason",          "why: of a rejection, a failure, a rollback; one sentence") \
-    X("not_before",      "of the new certificate: start") \
+    X("not_before",      "of the new certificate: start; of a trouble: since when") \
     X("not_after",       "of the new certificate: end") \
     X("issuer",          "of the new certificate") \
     X("serial",          "of the new certificate, hexadecimal") \

@@ -197,6 +197,25 @@ int notices_count(struct inventory *inventory, int64_t certificate_id, utc_t sin
     return rc;
 }
 
+int notices_count_stages(struct inventory *inventory, const char *kind, utc_t since, int64_t *ret,
+                         struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "SELECT count(DISTINCT stage) FROM notices"
+                            " WHERE certificate_id IS NULL AND kind = ? AND created_at >= ?",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_text(&statement, kind);
+    statement_bind_int(&statement, since);
+    rc = statement_one(&statement, err, "count");
+    if (rc == 0)
+        *ret = statement_read_int(&statement);
+    return rc;
+}
+
 static int ids_by_certificate(struct inventory *inventory, int64_t certificate_id, struct ids *ret,
                               struct error *err)
 {

@@ -93,6 +93,32 @@ static int put_mail(const struct api_call *call, json_t *reply, json_t *problems
     return 0;
 }
 
+static int put_drop(const struct api_call *call, json_t *reply, json_t *problems, struct error *err)
+{
+    __attribute__((cleanup(folder_state_done))) struct folder_state state = {0};
+    char since[UTC_TEXT_MAX];
+    int rc = life_folder_state(call->context->life->inventory, &state, err);
+
+    if (rc != 0)
+        return rc;
+    json_t *drop = json_object();
+    json_put_text(drop, "folder", call->context->config->drop_shown);
+    json_put_text(drop, "trouble", state.trouble);
+    json_put_time(drop, "since", state.trouble ? state.since : UTC_NEVER);
+    json_put_text(drop, "note", state.note);
+    json_put(reply, "drop", drop);
+    if (state.trouble) {
+        AUTO_FREE char *text = mem_printf("since %s no delivery can be taken: %s",
+                                          utc_format_plain(state.since, since), state.trouble);
+        add_problem(problems, NULL, text);
+    }
+    if (state.note) {
+        AUTO_FREE char *text = mem_printf("drop folder: %s", state.note);
+        add_problem(problems, NULL, text);
+    }
+    return 0;
+}
+
 /* The certificate whose next action comes first, and that action as the inventory has planned it.
  */
 static int find_next(struct inventory *inventory, struct certificate_row *ret, struct error *err)
@@ -158,6 +184,8 @@ HANDLER(get_status)
     int rc = put_counts(call, reply, problems, err);
     if (rc == 0)
         rc = put_mail(call, reply, problems, err);
+    if (rc == 0)
+        rc = put_drop(call, reply, problems, err);
     if (rc == 0)
         rc = put_next(call, reply, err);
     json_put(reply, "problems", json_incref(problems));

@@ -63,6 +63,19 @@ static void put_mail(struct cli *cli, const json_t *json, struct error *bad)
     fputc('\n', cli->out);
 }
 
+static void put_drop(struct cli *cli, const json_t *json, struct error *bad)
+{
+    const json_t *drop = reply_object(json, "drop", bad);
+
+    cli_put_label(cli, "Drop folder");
+    cli_put(cli, reply_text(drop, "folder", bad));
+    if (reply_text_or_null(drop, "trouble", bad)) {
+        fputs(", cannot be used since ", cli->out);
+        cli_put_time(cli, reply_time(drop, "since", bad));
+    }
+    fputc('\n', cli->out);
+}
+
 static void put_next(struct cli *cli, const json_t *json, struct error *bad)
 {
     const json_t *next = reply_object_or_null(json, "next", bad);
@@ -115,6 +128,7 @@ VERB(verb_status)
     put_daemon(cli, reply.json, &err);
     put_certificates(cli, reply.json, &err);
     put_mail(cli, reply.json, &err);
+    put_drop(cli, reply.json, &err);
     put_next(cli, reply.json, &err);
     put_problems(cli, reply.json, &err);
     return err.code == 0 ? CLI_OK : cli_fail(cli, NULL, &err);

@@ -9,59 +9,17 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/file.h"
+#include "pki/delivery/delivery.h"
 #include "daemon/drop/folder.h"
-
-enum {
-    WATCHED = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
-};
-
-static void close_folder(struct drop *drop)
-{
-    if (drop->watch >= 0)
-        inotify_rm_watch(drop->inotify, drop->watch);
-    drop->watch = -1;
-    file_close(&drop->dir);
-    settle_forget(&drop->settle);
-}
-
-/* The folder that stands at the path now, and the two below it. */
-static int open_folder(struct drop *drop, struct error *err)
-{
-    AUTO_FD int dir = -1;
-    AUTO_FD int accepted = -1;
-    AUTO_FD int rejected = -1;
-    struct stat st;
-    int rc = file_open_dir(drop->path, &dir, err);
-
-    if (rc < 0)
-        return error_wrap(err, rc, "drop folder");
-    if (fstat(dir, &st) < 0)
-        return error_set_errno(err, errno, "drop folder %s: cannot look at", drop->path);
-    drop->dir = dir;
-    drop->device = st.st_dev;
-    drop->inode = st.st_ino;
-    rc = drop_open_sub(drop, true, &accepted, err);
-    if (rc == 0)
-        rc = drop_open_sub(drop, false, &rejected, err);
-    if (rc < 0) {
-        drop->dir = -1;
-        return rc;
-    }
-    dir = -1;
-    if (drop->inotify >= 0)
-        drop->watch = inotify_add_watch(drop->inotify, drop->path, WATCHED);
-    return 0;
-}
 
 int drop_open(const char *path, seconds_t settle, struct drop **ret, struct error *err)
 {
+    struct error ignored; /* the first look tells what ails the folder */
+
     if (path[0] != '/')
         return error_set(err, E_INPUT, "drop folder %s: wanted an absolute path", path);
-    int rc = file_make_dirs(path, 0755, err);
-    if (rc < 0)
-        return error_wrap(err, rc, "drop folder");
+    file_make_dirs(path, 0755, &ignored);
     struct drop *drop = mem_alloc(1, sizeof *drop);
     drop->path = mem_strdup(path);
     drop->dir = -1;
@@ -69,11 +27,6 @@ int drop_open(const char *path, seconds_t settle, struct drop **ret, struct erro
     /* None is no failure: the slow timer looks too. */
     drop->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     settle_init(&drop->settle, settle);
-    rc = open_folder(drop, err);
-    if (rc < 0) {
-        drop_close(drop);
-        return rc;
-    }
     *ret = drop;
     return 0;
 }
@@ -82,9 +35,10 @@ void drop_close(struct drop *drop)
 {
     if (!drop)
         return;
-    close_folder(drop);
+    folder_close(drop);
     settle_done(&drop->settle);
     file_close(&drop->inotify);
+    free(drop->folder);
     free(drop->path);
     free(drop);
 }
@@ -94,28 +48,32 @@ void drop_set_settle(struct drop *drop, seconds_t settle)
     drop->settle.time = settle;
 }
 
-/* Makes sure that the folder in hand is the one at the path: it may have been removed, replaced, or
- * have come back. */
-static int refresh_folder(struct drop *drop, struct error *err)
+void drop_file_done(struct drop_file *file)
 {
-    struct stat st;
+    free(file->name);
+    free(file->problem);
+    blob_done(&file->data);
+    *file = (struct drop_file){0};
+}
 
-    if (drop->dir >= 0 && lstat(drop->path, &st) == 0 && st.st_dev == drop->device &&
-        st.st_ino == drop->inode)
-        return 0;
-    close_folder(drop);
-    return open_folder(drop, err);
+static bool is_one_of(const char *name, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcasecmp(name, list[i]) == 0)
+            return true;
+    return false;
 }
 
 /* Names of files that are not finished or that nobody dropped: browsers, editors, sync clients,
- * Windows. */
+ * Windows. Network file systems' ".nfs...", ".smb...", ".fuse_hidden..." begin with a dot. */
 static bool is_ignored(const char *name)
 {
-    static const char *const endings[] = {".part", ".crdownload", ".tmp"};
+    static const char *const endings[] = {".part",     ".partial", ".crdownload", ".download",
+                                          ".filepart", ".tmp",     ".swp",        "~"};
+    static const char *const names[] = {"Thumbs.db", "desktop.ini"};
     size_t len = strlen(name);
 
-    if (name[0] == '.' || strncmp(name, "~$", 2) == 0 || strcasecmp(name, "Thumbs.db") == 0 ||
-        strcasecmp(name, "desktop.ini") == 0)
+    if (name[0] == '.' || name[0] == '~' || is_one_of(name, names, COUNT_OF(names)))
         return true;
     for (size_t i = 0; i < COUNT_OF(endings); i++) {
         size_t tail = strlen(endings[i]);
@@ -126,10 +84,9 @@ static bool is_ignored(const char *name)
     return false;
 }
 
-_Static_assert(BUF_MAX_DELIVERY == 1 << 20, "the sentence below names the limit");
+_Static_assert(DELIVERY_FILE_MAX == 10 << 20, "the sentence below names the limit");
 
-/* Why a thing cannot be a delivery whatever is in it; NULL when it can. */
-static const char *problem_of(const struct stat *st)
+const char *drop_problem_of(const struct stat *st)
 {
     if (S_ISLNK(st->st_mode))
         return "it is a symbolic link; drop the file itself";
@@ -141,47 +98,74 @@ static const char *problem_of(const struct stat *st)
         return "it is a device, not a file";
     if (st->st_nlink != 1)
         return "it is a hard link: the same file has another name too; drop a copy";
-    if (st->st_size > BUF_MAX_DELIVERY)
-        return "it is larger than 1 MiB, which no certificate delivery is";
+    if (st->st_size > DELIVERY_FILE_MAX)
+        return "it is larger than 10 MiB, which no certificate delivery is";
     return NULL;
 }
 
 /* What happened to the reading of a file. */
 enum reading { READ_WHOLE, READ_PROBLEM, READ_LATER };
 
-/* A shortage of ours or a race is for the next look; anything else will not get better by itself.
- */
-static enum reading judge_errno(int errnum, char *problem, size_t size)
+/* A shortage of ours or a race is for a later look; anything else will not get better by itself. */
+static enum reading judge_errno(struct drop *drop, const struct drop_stamp *seen, int errnum,
+                                char **problem)
 {
     switch (errnum) {
-    case ENOENT:
-    case ELOOP:
-    case ENXIO:
+    case EIO:
     case EINTR:
     case EAGAIN:
     case EMFILE:
     case ENFILE:
     case ENOMEM:
+    case ETIMEDOUT:
+        settle_put_off(&drop->settle, seen->device, seen->inode);
+        return READ_LATER;
+    case ENOENT:
+    case ELOOP:
+    case ENXIO:
     case ESTALE:
+        settle_restart(&drop->settle, seen->device, seen->inode);
         return READ_LATER;
     default:
-        snprintf(problem, size, "it cannot be read: %s", strerrordesc_np(errnum));
+        *problem = mem_printf("it cannot be read: %s", strerrordesc_np(errnum));
         return READ_PROBLEM;
     }
 }
 
-static enum reading read_settled(struct drop *drop, const char *name, const struct stat *seen,
-                                 struct blob *ret, char *problem, size_t size)
+/* A copy over a network share reserves the file's size first: zeros that are filled later. */
+static bool looks_unfinished(const struct blob *data)
+{
+    enum { HOLE = 16 };
+    size_t tail = data->len < HOLE ? data->len : HOLE;
+
+    for (size_t i = 1; i <= tail; i++)
+        if (data->data[data->len - i] != 0)
+            return false;
+    return true;
+}
+
+static bool is_still(int fd, const struct drop_stamp *seen, struct stat *ret)
+{
+    struct drop_stamp stamp;
+
+    if (fstat(fd, ret) < 0)
+        return false;
+    drop_stamp_of(ret, &stamp);
+    return drop_stamp_is(&stamp, seen);
+}
+
+static enum reading read_settled(struct drop *drop, const char *name, const struct drop_stamp *seen,
+                                 struct blob *ret, char **problem)
 {
     AUTO_FD int fd =
         openat(drop->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     struct stat st;
 
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return judge_errno(errno, problem, size);
+    if (fd < 0)
+        return judge_errno(drop, seen, errno, problem);
     /* Another file took the name since the look, or it was written to. */
-    if (!settle_is_same(seen, &st) || problem_of(&st))
-        return READ_LATER;
+    if (!is_still(fd, seen, &st) || drop_problem_of(&st))
+        return judge_errno(drop, seen, ESTALE, problem);
     AUTO_BLOB struct blob data = {mem_alloc((size_t)st.st_size + 1, 1), 0};
     while (data.len <= (size_t)st.st_size) {
         ssize_t got = read(fd, data.data + data.len, (size_t)st.st_size + 1 - data.len);
@@ -189,52 +173,111 @@ static enum reading read_settled(struct drop *drop, const char *name, const stru
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return judge_errno(errno, problem, size);
+            return judge_errno(drop, seen, errno, problem);
         if (got == 0)
             break;
         data.len += (size_t)got;
     }
-    if (fstat(fd, &st) < 0 || !settle_is_same(seen, &st) || data.len != (size_t)st.st_size) {
-        settle_restart(&drop->settle, &st);
+    if (!is_still(fd, seen, &st) || data.len != (size_t)st.st_size)
+        return judge_errno(drop, seen, ESTALE, problem);
+    if (looks_unfinished(&data) && settle_hold_fresh(&drop->settle, seen->device, seen->inode))
         return READ_LATER;
-    }
     *ret = blob_take(&data);
     return READ_WHOLE;
 }
 
-static void look_at(struct drop *drop, const char *name, drop_fn fn, void *self)
+static enum reading take_queued(struct drop *drop, const struct queued *queued,
+                                struct drop_file *file)
 {
-    struct error ignored; /* fn's: it logs, the next file is looked at all the same */
+    struct drop_stamp stamp;
     struct stat st;
-    char unreadable[160];
-    AUTO_BLOB struct blob data = {0};
 
-    if (is_ignored(name) || fstatat(drop->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-        S_ISDIR(st.st_mode) || !settle_has(&drop->settle, &st))
-        return;
-    struct drop_file file = {
-        .name = name, .device = st.st_dev, .inode = st.st_ino, .problem = problem_of(&st)};
-    if (!file.problem) {
-        enum reading reading = read_settled(drop, name, &st, &data, unreadable, sizeof unreadable);
-
-        if (reading == READ_LATER)
-            return;
-        if (reading == READ_PROBLEM)
-            file.problem = unreadable;
-    }
-    if (file.problem)
-        drop_identify(name, &st, file.sha256);
+    if (fstatat(drop->dir, queued->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return READ_LATER;
+    drop_stamp_of(&st, &stamp);
+    if (!drop_stamp_is(&stamp, &queued->stamp))
+        return READ_LATER;
+    const char *problem = drop_problem_of(&st);
+    enum reading reading = READ_PROBLEM;
+    if (problem)
+        file->problem = mem_strdup(problem);
     else
-        sha256_of(blob_span(&data), file.sha256);
-    file.data = data;
-    ignored = (struct error){0};
-    fn(self, &file, &ignored);
+        reading = read_settled(drop, queued->name, &stamp, &file->data, &file->problem);
+    if (reading == READ_PROBLEM)
+        drop_identify(queued->name, &st, file->sha256);
+    if (reading == READ_WHOLE)
+        sha256_of(blob_span(&file->data), file->sha256);
+    file->stamp = stamp;
+    return reading;
 }
 
-int drop_scan(struct drop *drop, drop_fn fn, void *self, seconds_t *ret_again, struct error *err)
+int drop_next(struct drop *drop, struct drop_file *ret, struct error *err)
 {
-    int rc = refresh_folder(drop, err);
+    while (drop->count > 0) {
+        const struct queued *queued = &drop->queue[--drop->count];
+        struct drop_file file = {.name = queued->name};
 
+        if (take_queued(drop, queued, &file) != READ_LATER) {
+            *ret = file;
+            return 0;
+        }
+        drop_file_done(&file);
+    }
+    return error_set(err, E_NOT_FOUND, "drop folder %s: nothing more to take", drop->path);
+}
+
+void drop_forget(struct drop *drop)
+{
+    queue_clear(drop);
+}
+
+bool drop_put_off(struct drop *drop, const struct drop_file *file)
+{
+    return settle_put_off(&drop->settle, file->stamp.device, file->stamp.inode);
+}
+
+/* Folders of file systems, storage boxes and Windows that nobody dropped. */
+static bool is_known_folder(const char *name)
+{
+    static const char *const names[] = {
+        "accepted", "rejected",  "lost+found",   "@eaDir",
+        "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information"};
+
+    return name[0] == '.' || is_one_of(name, names, COUNT_OF(names));
+}
+
+static void note_folder(struct drop *drop, const char *name)
+{
+    if (is_known_folder(name))
+        return;
+    /* The same one each time, whatever order the file system lists them in. */
+    if (!drop->folder || strcmp(name, drop->folder) < 0) {
+        free(drop->folder);
+        drop->folder = mem_strdup(name);
+    }
+    drop->folders++;
+}
+
+static void look_at(struct drop *drop, const struct dirent *entry)
+{
+    struct stat st;
+
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+        return;
+    if (entry->d_type != DT_DIR && is_ignored(entry->d_name))
+        return;
+    if (fstatat(drop->dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return;
+    if (S_ISDIR(st.st_mode))
+        note_folder(drop, entry->d_name);
+    else if (!is_ignored(entry->d_name) && settle_has(&drop->settle, &st))
+        queue_add(drop, entry->d_name, &st);
+}
+
+int drop_look(struct drop *drop, struct error *err)
+{
+    queue_clear(drop);
+    int rc = folder_refresh(drop, err);
     if (rc < 0)
         return rc;
     int fd = openat(drop->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -244,18 +287,57 @@ int drop_scan(struct drop *drop, drop_fn fn, void *self, seconds_t *ret_again, s
         file_close(&fd);
         return rc;
     }
+    drop->folders = 0;
+    free(drop->folder);
+    drop->folder = NULL;
     settle_begin(&drop->settle);
     const struct dirent *entry;
     while (errno = 0, (entry = readdir(list)))
-        look_at(drop, entry->d_name, fn, self);
+        look_at(drop, entry);
     int errnum = errno;
     closedir(list);
     settle_end(&drop->settle);
+    queue_sort(drop);
     if (errnum != 0)
         return error_set_errno(err, errnum, "drop folder %s: cannot list", drop->path);
-    int64_t left = drop->settle.left_ms;
-    *ret_again = left < 0 ? 0 : left < 1000 ? 1 : (left + 999) / 1000;
     return 0;
+}
+
+bool drop_has_more(const struct drop *drop)
+{
+    return drop->more;
+}
+
+bool drop_has_put_off(const struct drop *drop)
+{
+    return drop->settle.put_off > 0;
+}
+
+seconds_t drop_again(const struct drop *drop)
+{
+    int64_t left = drop->settle.next_ms - clock_monotonic_ms();
+
+    if (drop->more || drop->count > 0)
+        return 1;
+    if (drop->settle.next_ms == INT64_MAX)
+        return 0;
+    return left < 1000 ? 1 : (left + 999) / 1000;
+}
+
+size_t drop_folders(const struct drop *drop, const char **ret_name)
+{
+    *ret_name = drop->folder;
+    return drop->folders;
+}
+
+bool drop_is_mount(const struct drop *drop)
+{
+    return drop->is_mount;
+}
+
+void drop_expect_mount(struct drop *drop)
+{
+    drop->was_mount = true;
 }
 
 int drop_watch_fd(const struct drop *drop)

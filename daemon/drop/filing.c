@@ -1,22 +1,25 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/file.h"
 #include "daemon/drop/folder.h"
+#include "pki/delivery/delivery.h"
 
 #define RECEIPT_ENDING ".txt"
-#define RECEIPT_TEMPORARY ".unlapsed-receipt.tmp"
 
 enum {
     NAMES_TRIED = 10000,
     EXTENSION_MAX = 16, /* a longer tail is no extension and may be cut */
+    TEMPORARY_MAX = 64,
+    ONE_BY_ONE = 3, /* so few files are synced each for itself, whatever else is being written */
 };
 
 static const char *sub_name(bool accepted)
@@ -79,12 +82,15 @@ static bool is_taken(int dir, const char *name)
     return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
-static bool is_what_was_read(int dir, const char *name, const struct drop_file *file)
+static bool is_what_was_read(int dir, const char *name, const struct drop_stamp *read)
 {
+    struct drop_stamp stamp;
     struct stat st;
 
-    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == file->device &&
-           st.st_ino == file->inode;
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    drop_stamp_of(&st, &stamp);
+    return drop_stamp_is(&stamp, read);
 }
 
 /* Renames, but never over something. */
@@ -102,13 +108,21 @@ static int rename_beside(int from_dir, const char *from, int to_dir, const char 
     return renameat(from_dir, from, to_dir, to);
 }
 
-/* After a rename: somebody may have put another file under the name since the look. That one was
- * not read, so it goes back to be looked at. */
+/* After a rename: somebody may have put another file under the name since the look, or have written
+ * to it. That was not read, so it goes back to be looked at. The rename itself is the only change
+ * of the inode that is ours. */
 static int confirm(struct drop *drop, const struct drop_file *file, int sub, const char *filed,
                    struct error *err)
 {
-    if (is_what_was_read(sub, filed, file))
-        return 0;
+    struct drop_stamp expected = file->stamp, stamp;
+    struct stat st;
+
+    if (fstatat(sub, filed, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        drop_stamp_of(&st, &stamp);
+        expected.changed = stamp.changed;
+        if (drop_stamp_is(&stamp, &expected))
+            return 0;
+    }
     rename_beside(sub, filed, drop->dir, file->name);
     return error_set(err, E_NOT_FOUND, "delivery %s: it is no longer the file that was read",
                      file->name);
@@ -134,47 +148,133 @@ static int move(struct drop *drop, const struct drop_file *file, int sub, char f
                      NAMES_TRIED);
 }
 
-/* The name is ours alone; what a crash left there is old. */
-static int write_temporary(int sub, const char *receipt, struct error *err)
+/* A name that a stranger cannot take beforehand. */
+static void temporary_name(char ret[TEMPORARY_MAX])
 {
-    int rc = file_remove_at(sub, RECEIPT_TEMPORARY, err);
+    uint64_t number = 0;
 
-    return rc < 0 ? rc
-                  : file_create_at(sub, RECEIPT_TEMPORARY, span_text(receipt), FILE_PUBLIC, err);
+    if (getrandom(&number, sizeof number, GRND_NONBLOCK) < 0)
+        number = (uint64_t)clock_monotonic_ms();
+    snprintf(ret, TEMPORARY_MAX, RECEIPT_TEMPORARY "-%016" PRIx64 ".tmp", number);
 }
 
-int drop_file_away(struct drop *drop, const struct drop_file *file, bool accepted,
-                   const char *receipt, char **ret_name, struct error *err)
+/* Filings on their way, with what belongs to each. */
+struct batch {
+    struct drop *drop;
+    struct drop_filing *filings;
+    size_t count;
+    int subs[2]; /* rejected/, accepted/; -1: not needed */
+    char (*temporaries)[TEMPORARY_MAX];
+};
+
+static int sub_of(const struct batch *batch, size_t at)
 {
-    AUTO_FD int sub = -1;
+    return batch->subs[batch->filings[at].accepted];
+}
+
+static void remove_temporaries(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->temporaries[i][0] != '\0')
+            unlinkat(sub_of(batch, i), batch->temporaries[i], 0);
+}
+
+static int write_receipts(struct batch *batch, struct error *err)
+{
+    bool one_by_one = batch->count <= ONE_BY_ONE;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < batch->count; i++) {
+        struct span text = span_text(batch->filings[i].receipt);
+        char name[TEMPORARY_MAX];
+
+        temporary_name(name);
+        rc = one_by_one ? file_create_at(sub_of(batch, i), name, text, FILE_PUBLIC, err)
+                        : file_create_unsynced_at(sub_of(batch, i), name, text, FILE_PUBLIC, err);
+        if (rc == 0)
+            memcpy(batch->temporaries[i], name, sizeof name);
+    }
+    for (int i = 0; rc == 0 && !one_by_one && i < 2; i++)
+        if (batch->subs[i] >= 0)
+            rc = file_sync_all(batch->subs[i], sub_name(i == 1), err);
+    return rc < 0 ? error_wrap(err, rc, "drop folder %s: receipts", batch->drop->path) : 0;
+}
+
+static void move_one(struct batch *batch, size_t at)
+{
+    struct drop_filing *filing = &batch->filings[at];
+    int sub = sub_of(batch, at);
     char filed[NAME_MAX + 1];
     char beside[NAME_MAX + 1];
-    struct error ignored;
-    int rc = drop_open_sub(drop, accepted, &sub, err);
+    struct error err = {0};
 
-    if (rc < 0)
-        return rc;
-    if (!is_what_was_read(drop->dir, file->name, file))
-        return error_set(err, E_NOT_FOUND,
-                         "delivery %s: it is gone, or no longer the file that "
-                         "was read",
-                         file->name);
-    /* The receipt is on the disk before anything moves: a full disk leaves the delivery where it
-     * is. */
-    rc = write_temporary(sub, receipt, err);
-    if (rc == 0)
-        rc = move(drop, file, sub, filed, err);
-    if (rc < 0) {
-        file_remove_at(sub, RECEIPT_TEMPORARY, &ignored);
-        return rc;
+    filing->result = is_what_was_read(batch->drop->dir, filing->file->name, &filing->file->stamp)
+                         ? move(batch->drop, filing->file, sub, filed, &err)
+                         : error_set(&err, E_NOT_FOUND,
+                                     "delivery %s: it is gone, or no longer the file that was read",
+                                     filing->file->name);
+    if (filing->result < 0) {
+        filing->reason = mem_strdup(err.text);
+        return;
     }
+    filing->name = mem_strdup(filed);
     receipt_name(filed, beside);
-    rc = file_rename_at(sub, RECEIPT_TEMPORARY, beside, err);
-    fsync(drop->dir);
+    filing->receipt_missing = renameat(sub, batch->temporaries[at], sub, beside) < 0;
+    if (!filing->receipt_missing)
+        batch->temporaries[at][0] = '\0';
+}
+
+/* Both names of every file that moved. Where that cannot be made sure, the receipts are written
+ * again. */
+static void sync_names(struct batch *batch)
+{
+    struct error ignored;
+    int rc = file_sync_dir(batch->drop->dir, "drop", &ignored);
+
+    for (int i = 0; rc == 0 && i < 2; i++)
+        if (batch->subs[i] >= 0)
+            rc = file_sync_dir(batch->subs[i], sub_name(i == 1), &ignored);
+    for (size_t i = 0; rc < 0 && i < batch->count; i++)
+        batch->filings[i].receipt_missing = true;
+}
+
+void drop_filing_done(struct drop_filing *filing)
+{
+    free(filing->name);
+    free(filing->reason);
+    *filing = (struct drop_filing){0};
+}
+
+int drop_file_away(struct drop *drop, struct drop_filing *filings, size_t count, struct error *err)
+{
+    AUTO_FD int accepted = -1;
+    AUTO_FD int rejected = -1;
+    struct batch batch = {drop, filings, count, {-1, -1}, NULL};
+    int rc = 0;
+
+    if (count == 0)
+        return 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        int *sub = filings[i].accepted ? &accepted : &rejected;
+
+        if (*sub < 0)
+            rc = drop_open_sub(drop, filings[i].accepted, sub, err);
+    }
     if (rc < 0)
-        return error_wrap(err, rc, "delivery %s: receipt", file->name);
-    *ret_name = mem_strdup(filed);
-    return 0;
+        return rc;
+    batch.subs[0] = rejected;
+    batch.subs[1] = accepted;
+    batch.temporaries = mem_alloc(count, sizeof *batch.temporaries);
+    /* The receipts are on the disk before anything moves: a full disk leaves the deliveries where
+     * they are. */
+    rc = write_receipts(&batch, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        move_one(&batch, i);
+    remove_temporaries(&batch);
+    if (rc == 0)
+        sync_names(&batch);
+    free(batch.temporaries);
+    return rc;
 }
 
 void drop_identify(const char *name, const struct stat *st, uint8_t ret[SHA256_LEN])
@@ -199,7 +299,7 @@ static bool is_that_file(int dir, const char *filed, const char *name,
     drop_identify(name, &st, hash);
     if (memcmp(hash, sha256, SHA256_LEN) == 0)
         return true;
-    if (file_read_at(dir, filed, BUF_MAX_DELIVERY, &data, NULL) < 0)
+    if (file_read_at(dir, filed, DELIVERY_FILE_MAX, &data, NULL) < 0)
         return false;
     sha256_of(blob_span(&data), hash);
     return memcmp(hash, sha256, SHA256_LEN) == 0;
@@ -218,8 +318,15 @@ int drop_receipt(struct drop *drop, bool accepted, const char *filed_name, const
     if (rc < 0)
         return rc;
     receipt_name(filed_name, beside);
-    rc = write_temporary(sub, receipt, err);
-    return rc < 0 ? rc : file_rename_at(sub, RECEIPT_TEMPORARY, beside, err);
+    char temporary[TEMPORARY_MAX];
+    temporary_name(temporary);
+    rc = file_create_at(sub, temporary, span_text(receipt), FILE_PUBLIC, err);
+    if (rc == 0) {
+        rc = file_rename_at(sub, temporary, beside, err);
+        if (rc < 0)
+            unlinkat(sub, temporary, 0);
+    }
+    return rc;
 }
 
 int drop_find_filed(struct drop *drop, bool accepted, const char *name,

@@ -4,9 +4,16 @@
 
 #include "base/mem.h"
 
+enum {
+    PUT_OFF_MS = 5000,     /* the first time */
+    PUT_OFF_DOUBLINGS = 8, /* then about 20 minutes */
+    FRESH_TIMES = 15,      /* settle times */
+    ROOM_AGAIN_MS = 1000,
+};
+
 void settle_init(struct settle *settle, seconds_t time)
 {
-    *settle = (struct settle){.time = time, .first_look = true, .left_ms = -1};
+    *settle = (struct settle){.time = time, .first_look = true, .next_ms = INT64_MAX};
 }
 
 static void list_done(struct seen_list *list)
@@ -32,7 +39,8 @@ void settle_begin(struct settle *settle)
     list_done(&settle->now);
     settle->now_ms = clock_monotonic_ms();
     settle->now_utc = clock_now();
-    settle->left_ms = -1;
+    settle->next_ms = INT64_MAX;
+    settle->put_off = 0;
 }
 
 static int compare(const void *left, const void *right)
@@ -76,14 +84,6 @@ static bool is_unchanged(const struct seen *a, const struct seen *b)
            is_same_time(a->modified, b->modified) && is_same_time(a->changed, b->changed);
 }
 
-bool settle_is_same(const struct stat *a, const struct stat *b)
-{
-    struct seen left = seen_of(a, 0);
-    struct seen right = seen_of(b, 0);
-
-    return is_unchanged(&left, &right);
-}
-
 static void remember(struct seen_list *list, const struct seen *seen)
 {
     if (list->count == list->room) {
@@ -100,37 +100,78 @@ static bool is_old(const struct settle *settle, const struct stat *st)
     return st->st_mtim.tv_sec < before && st->st_ctim.tv_sec < before;
 }
 
-static void wait_for(struct settle *settle, int64_t left_ms)
+static void wait_until(struct settle *settle, int64_t at_ms)
 {
-    if (settle->left_ms < 0 || left_ms < settle->left_ms)
-        settle->left_ms = left_ms;
+    if (at_ms < settle->next_ms)
+        settle->next_ms = at_ms;
+}
+
+static struct seen *find(const struct settle *settle, uint64_t device, uint64_t inode)
+{
+    const struct seen wanted = {.device = device, .inode = inode};
+
+    if (settle->last.count == 0)
+        return NULL;
+    return bsearch(&wanted, settle->last.items, settle->last.count, sizeof wanted, compare);
 }
 
 bool settle_has(struct settle *settle, const struct stat *st)
 {
     struct seen seen = seen_of(st, settle->now_ms);
-    const struct seen *before = NULL;
+    const struct seen *before = find(settle, seen.device, seen.inode);
 
-    if (settle->last.count > 0)
-        before = bsearch(&seen, settle->last.items, settle->last.count, sizeof seen, compare);
     if (before && is_unchanged(before, &seen))
-        seen.since_ms = before->since_ms;
+        seen = *before;
     else if (settle->first_look && is_old(settle, st))
         seen.since_ms -= settle->time * 1000;
+    if (settle->now.count == SEEN_MAX) {
+        wait_until(settle, settle->now_ms + ROOM_AGAIN_MS);
+        return false;
+    }
     remember(&settle->now, &seen);
-    int64_t left = seen.since_ms + settle->time * 1000 - settle->now_ms;
-    if (left > 0)
-        wait_for(settle, left);
-    return left <= 0;
+    settle->put_off += seen.failures > 0;
+    int64_t at = seen.since_ms + settle->time * 1000;
+    if (at < seen.hold_ms)
+        at = seen.hold_ms;
+    if (at > settle->now_ms)
+        wait_until(settle, at);
+    return at <= settle->now_ms;
 }
 
-void settle_restart(struct settle *settle, const struct stat *st)
+void settle_restart(struct settle *settle, uint64_t device, uint64_t inode)
 {
-    struct seen seen = seen_of(st, settle->now_ms);
+    struct seen *seen = find(settle, device, inode);
+    int64_t now = clock_monotonic_ms();
 
-    /* Behind the older entry of the same file, so replace that one: it is the last. */
-    if (settle->now.count > 0)
-        settle->now.count--;
-    remember(&settle->now, &seen);
-    wait_for(settle, settle->time * 1000);
+    if (seen)
+        seen->since_ms = now;
+    wait_until(settle, now + settle->time * 1000);
+}
+
+bool settle_hold_fresh(struct settle *settle, uint64_t device, uint64_t inode)
+{
+    struct seen *seen = find(settle, device, inode);
+    int64_t until = seen ? seen->since_ms + FRESH_TIMES * settle->time * 1000 : 0;
+
+    if (!seen || clock_monotonic_ms() >= until)
+        return false;
+    seen->hold_ms = until;
+    wait_until(settle, until);
+    return true;
+}
+
+bool settle_put_off(struct settle *settle, uint64_t device, uint64_t inode)
+{
+    struct seen *seen = find(settle, device, inode);
+    int doublings = !seen                                ? 0
+                    : seen->failures < PUT_OFF_DOUBLINGS ? seen->failures
+                                                         : PUT_OFF_DOUBLINGS;
+    int64_t at = clock_monotonic_ms() + ((int64_t)PUT_OFF_MS << doublings);
+
+    wait_until(settle, at);
+    if (!seen)
+        return true;
+    seen->hold_ms = at;
+    settle->put_off += seen->failures == 0;
+    return seen->failures++ == 0;
 }

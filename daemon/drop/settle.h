@@ -18,6 +18,8 @@ struct seen {
     int64_t size;
     struct timespec modified, changed;
     int64_t since_ms; /* monotonic: first seen so */
+    int64_t hold_ms;  /* monotonic: not before */
+    int failures;     /* how often it was put off */
 };
 
 struct seen_list {
@@ -32,7 +34,8 @@ struct settle {
     struct seen_list last, now;
     int64_t now_ms;
     utc_t now_utc;
-    int64_t left_ms; /* until the next file settles; -1: none is settling */
+    size_t put_off;  /* files that were, and still stand there unchanged */
+    int64_t next_ms; /* monotonic: when the next file will have settled; INT64_MAX: none */
 };
 
 void settle_init(struct settle *settle, seconds_t time);
@@ -44,12 +47,19 @@ void settle_end(struct settle *settle);
 /* Forgets everything: another folder stands there now. */
 void settle_forget(struct settle *settle);
 
-/* Remembers the file; true when it has settled. */
+/* Remembers the file; true when it has settled. Past SEEN_MAX files a new one waits until others
+ * are gone. */
+enum { SEEN_MAX = 1 << 17 };
 bool settle_has(struct settle *settle, const struct stat *st);
-/* It changed after all, while it was read: starts over. */
-void settle_restart(struct settle *settle, const struct stat *st);
 
-/* The same file with the same content, as far as that can be told without reading. */
-bool settle_is_same(const struct stat *a, const struct stat *b);
+/* Between two looks, of a file that the last one saw. It changed after all, while it was read:
+ * starts over. */
+void settle_restart(struct settle *settle, uint64_t device, uint64_t inode);
+/* It may not be finished although it stands still (empty, or ending in zeros): true while it is so
+ * fresh that it gets more time. */
+bool settle_hold_fresh(struct settle *settle, uint64_t device, uint64_t inode);
+/* It could not be taken: later, each time after twice as long, until it changes. True the first
+ * time. */
+bool settle_put_off(struct settle *settle, uint64_t device, uint64_t inode);
 
 #endif

@@ -133,6 +133,11 @@ static int complete_one(struct life *life, int64_t renewal_id, const char *file,
         return rc;
     rc = life->world->parse_cert(life->world->self, blob_span(&on.match.renewal.leaf), &on.leaf,
                                  err);
+    /* One that cannot be read any more keeps no other one waiting; its own verb fails of it. */
+    if (rc < 0 && code_retry(rc) != RETRY_TRANSIENT) {
+        log_warn("not-completed", "%s: %s", on.match.certificate.name, err->text);
+        return 0;
+    }
     if (rc < 0)
         return rc;
     LOG_CONTEXT("certificate=%s", on.match.certificate.name);
@@ -156,14 +161,8 @@ struct completion {
 static int complete_row(void *self, const struct renewal_row *row, struct error *err)
 {
     struct completion *by = self;
-    int rc = complete_one(by->life, row->id, by->file, by->receipt, err);
 
-    /* One that cannot be read any more keeps no other one waiting. */
-    if (rc < 0 && code_retry(rc) == RETRY_PERMANENT && rc != E_CORRUPT) {
-        log_warn("not-completed", "renewal %lld: %s", (long long)row->id, err->text);
-        return 0;
-    }
-    return rc;
+    return complete_one(by->life, row->id, by->file, by->receipt, err);
 }
 
 int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err)

@@ -272,7 +272,7 @@ static int tell_all(struct intake *in, const char *stage, struct error *err)
     fields_set(&fields, "reason", "it belongs to no certificate and no request here");
     fields_set(&fields, "next", stranger_remedy);
     fields_set(&fields, "commands", "unlapse list");
-    return notice_queue_all(in->life, NOTICE_KEY_DISCLOSED, stage, &fields, err);
+    return notice_queue_general(in->life, NOTICE_KEY_DISCLOSED, stage, &fields, err);
 }
 
 /* A key of nobody here: once for a file, and not without bound, since anybody can make keys. */

@@ -55,13 +55,13 @@ void notice_new_leaf(struct fields *fields, const struct cert *leaf);
 int notice_queue(struct life *life, const struct certificate_row *certificate,
                  const struct policy *policy, int64_t renewal_id, enum notice_kind kind,
                  const char *stage, struct fields *fields, struct error *err);
-/* About no certificate: to those who hear of everything. */
-int notice_queue_all(struct life *life, enum notice_kind kind, const char *stage,
-                     struct fields *fields, struct error *err);
 /* A file that is for no certificate of ours, told once per content to those who hear of everything.
  */
 int notice_queue_unusable(struct life *life, const char *file, const char *hash,
                           const char *receipt, struct error *err);
+/* About no certificate: to those who hear of everything. */
+int notice_queue_general(struct life *life, enum notice_kind kind, const char *stage,
+                         struct fields *fields, struct error *err);
 /* A newer certificate is in service everywhere: what was told about the end of the old one no
  * longer counts. */
 int notice_in_service(struct life *life, int64_t certificate_id, struct error *err);

@@ -125,4 +125,25 @@ struct life_filing {
 int life_filed(struct life *life, const struct life_filing *filings, size_t count,
                struct error *err);
 
+/*
+ * The drop folder as people are told of it, kept in the inventory so that a restart tells nothing
+ * twice. life_folder_trouble: what ails it now, NULL when nothing does; call it again while it
+ * lasts, since people are mailed after ten minutes, and once more when it is over.
+ */
+int life_folder_trouble(struct life *life, const char *text, struct error *err);
+/* Something about it that is no trouble (folders in it); NULL: nothing. */
+int life_folder_note(struct life *life, const char *text, struct error *err);
+/* Whether a file system is mounted there, remembered for the next start. */
+int life_folder_mount(struct life *life, const char *path, bool is_mount, struct error *err);
+bool life_folder_was_mount(struct inventory *inventory, const char *path);
+
+struct folder_state {
+    char *trouble; /* NULL: none; else what ails it and what to do */
+    utc_t since;   /* UTC_NEVER: without trouble */
+    bool told;     /* by mail */
+    char *note;    /* NULL: none */
+};
+int life_folder_state(struct inventory *inventory, struct folder_state *ret, struct error *err);
+void folder_state_done(struct folder_state *state);
+
 #endif

@@ -191,33 +191,26 @@ int notice_queue(struct life *life, const struct certificate_row *certificate,
     return queue_for(life, to, &row, fields, err);
 }
 
-/* A folder that fills with rubbish must not fill mailboxes: past this many an hour one mail says
- * that more came. */
-enum { HOUR = 3600, UNUSABLE_AN_HOUR = 20 };
+/* A folder that fills with rubbish must not fill mailboxes: past this many files an hour one mail
+ * says that more came. Each has its receipt and its event all the same. */
+enum { HOUR = 3600, UNUSABLE_AN_HOUR = 10 };
 
-static int queue_for_all(struct life *life, struct notice_row *row, struct fields *fields,
-                         struct error *err)
-{
-    int rc = 0;
-
-    if (life->recipients->count > 0)
-        return queue_for(life, life->recipients, row, fields, err);
-    /* Nobody is named for all: whoever hears of any certificate hears of this, once. */
-    for (size_t i = 0; rc == 0 && i < policies_count(life->policies); i++)
-        rc = queue_for(life, &policies_at(life->policies, i)->recipients, row, fields, err);
-    return rc;
-}
-
-int notice_queue_all(struct life *life, enum notice_kind kind, const char *stage,
-                     struct fields *fields, struct error *err)
+int notice_queue_general(struct life *life, enum notice_kind kind, const char *stage,
+                         struct fields *fields, struct error *err)
 {
     struct notice_row row = {
         .kind = (char *)(uintptr_t)notice_kind_text(kind),
         .stage = (char *)(uintptr_t)stage,
         .created_at = life->world->now(life->world->self),
     };
+    int rc = 0;
 
-    return queue_for_all(life, &row, fields, err);
+    if (life->recipients->count > 0)
+        return queue_for(life, life->recipients, &row, fields, err);
+    /* Nobody is named for all: whoever hears of any certificate hears of this, once. */
+    for (size_t i = 0; rc == 0 && i < policies_count(life->policies); i++)
+        rc = queue_for(life, &policies_at(life->policies, i)->recipients, &row, fields, err);
+    return rc;
 }
 
 int notice_queue_unusable(struct life *life, const char *file, const char *hash,
@@ -227,7 +220,8 @@ int notice_queue_unusable(struct life *life, const char *file, const char *hash,
     AUTO_FREE char *stage = NULL;
     utc_t now = life->world->now(life->world->self);
     int64_t lately = 0;
-    int rc = notices_count(life->inventory, 0, utc_add(now, -HOUR), &lately, err);
+    int rc = notices_count_stages(life->inventory, notice_kind_text(NOTICE_UNUSABLE),
+                                  utc_add(now, -HOUR), &lately, err);
 
     if (rc < 0)
         return rc;
@@ -239,12 +233,13 @@ int notice_queue_unusable(struct life *life, const char *file, const char *hash,
     fields_set(&fields, "host", life->host);
     fields_set(&fields, "drop", life->drop_shown);
     fields_set(&fields, "report",
-               flood ? "Many files were rejected within an hour. The others of this hour are not "
-                       "mailed one by one:\n"
-                       "each has its note in the folder \"rejected\" below the drop folder."
+               flood ? "More than ten files were rejected within an hour. The others of this hour "
+                       "are not mailed one by\n"
+                       "one: look into the folder \"rejected\" below the drop folder, where each "
+                       "lies with a note beside it."
                      : receipt);
     fields_set(&fields, "commands", "unlapse list");
-    return notice_queue_all(life, NOTICE_UNUSABLE, stage, &fields, err);
+    return notice_queue_general(life, NOTICE_UNUSABLE, stage, &fields, err);
 }
 
 int notice_in_service(struct life *life, int64_t certificate_id, struct error *err)

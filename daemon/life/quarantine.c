@@ -62,6 +62,10 @@ static int look_at(void *self, const struct quarantine_row *row, struct error *e
 
     buf_init(&outcome.text, BUF_MAX_RECEIPT);
     int rc = life->world->parse_cert(life->world->self, blob_span(&row->der), &cert, err);
+    if (rc < 0 && code_retry(rc) != RETRY_TRANSIENT) {
+        log_warn("quarantine-unreadable", "%s: %s", row->file, err->text);
+        return quarantine_remove(life->inventory, row->sha256, err);
+    }
     if (rc == 0)
         rc = leaf_take(
             life,

@@ -240,6 +240,7 @@ CREATE TABLE notices (
 CREATE UNIQUE INDEX notices_once
     ON notices (coalesce(certificate_id, 0), coalesce(renewal_id, 0), stage, recipient);
 CREATE INDEX notices_by_certificate ON notices (coalesce(certificate_id, 0));
+CREATE INDEX notices_general ON notices (kind, created_at, stage) WHERE certificate_id IS NULL;
 CREATE INDEX notices_waiting ON notices (next_try_at)
     WHERE sent_at IS NULL AND bad_at IS NULL AND dropped_at IS NULL;
 
