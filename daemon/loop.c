@@ -18,7 +18,7 @@
 #include "daemon/systemd.h"
 #include "daemon/world.h"
 
-enum { DROP_PAUSE_MS = 200 };
+enum { DROP_PAUSE_MS = 200, TIDY_MS = 15000 };
 
 enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANES };
 
@@ -33,7 +33,7 @@ struct loop {
     struct life api_life;
     struct lane lanes[LANES];
     uv_poll_t drop_poll, api_poll;
-    uv_timer_t api_timer, drop_timer, watchdog;
+    uv_timer_t api_timer, drop_timer, watchdog, tidy;
     uv_signal_t hup, term, interrupt;
     utc_t started_at;
     int lock_fd;
@@ -372,6 +372,13 @@ static void on_watchdog(uv_timer_t *timer)
     systemd_notify("WATCHDOG=1");
 }
 
+static void on_tidy(uv_timer_t *timer)
+{
+    const struct loop *loop = timer->data;
+
+    world_tidy(loop->world);
+}
+
 static void close_one(uv_handle_t *handle, void *unused)
 {
     (void)unused;
@@ -402,9 +409,11 @@ static void start_handles(struct loop *loop)
     start_signals(loop);
     uv_timer_init(&loop->uv, &loop->api_timer);
     uv_timer_init(&loop->uv, &loop->watchdog);
+    uv_timer_init(&loop->uv, &loop->tidy);
     uv_poll_init(&loop->uv, &loop->api_poll, api_fd(loop->api));
     uv_timer_init(&loop->uv, &loop->drop_timer);
     loop->api_timer.data = loop->drop_timer.data = loop->api_poll.data = loop;
+    loop->tidy.data = loop;
     uv_poll_start(&loop->api_poll, UV_READABLE, on_api_event);
     if (drop_watch_fd(loop->drop) >= 0) {
         uv_poll_init(&loop->uv, &loop->drop_poll, drop_watch_fd(loop->drop));
@@ -413,6 +422,7 @@ static void start_handles(struct loop *loop)
     }
     if (watchdog_ms > 0)
         uv_timer_start(&loop->watchdog, on_watchdog, 0, watchdog_ms);
+    uv_timer_start(&loop->tidy, on_tidy, TIDY_MS, TIDY_MS);
     for (size_t i = 0; i < LANES; i++) {
         loop->lanes[i].rest = on_rest;
         loop->lanes[i].self = loop;

@@ -14,6 +14,7 @@
 #include "pki/memory.h"
 #include "daemon/config/config.h"
 #include "daemon/loop.h"
+#include "daemon/read/role.h"
 
 static const char usage[] = "usage: unlapsed [-c FILE] [--journal] [--log-level 3..7]\n"
                             "       unlapsed --version | --help\n"
@@ -85,11 +86,13 @@ int main(int argc, char **argv)
 {
     struct arguments arguments = {.file = CONFIG_DEFAULT_FILE, .level = LOG_LEVEL_INFO};
     struct config *config = NULL;
-    AUTO_BUF struct buf complaints;
+    AUTO_BUF struct buf complaints = {.max = BUF_MAX_CONFIG};
     struct error err = {0};
+
+    if (reader_role_is_meant(argc, argv))
+        return reader_role_run();
     int status = read_arguments(argc, argv, &arguments);
 
-    buf_init(&complaints, BUF_MAX_CONFIG);
     if (status >= 0)
         return status;
     if (protect(&err) < 0) {

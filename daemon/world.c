@@ -4,20 +4,24 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "notify/mail.h"
+#include "daemon/read/reader.h"
 
-/* Anchors of one policy; policies that name the same ones share them, since the system's store
- * takes 20 ms to read. */
+enum { READER_IDLE_MS = 30000 };
+
+/* The anchors of one policy, by their number among the reader's; policies that name the same ones
+ * share them, since the system's store takes 20 ms to read. */
 struct policy_anchors {
     const struct policy *policy;
-    struct anchors *anchors;
-    bool shared;
+    size_t set;
 };
 
 struct real_world {
     struct world functions;
     const struct config *config;
     struct keeper *keeper;
+    struct reader *reader;
     struct policy_anchors *anchors;
     size_t anchor_count;
 };
@@ -64,21 +68,23 @@ static int build_bundle(void *self, int64_t renewal_id, const struct sealed_key 
 static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
                          struct error *err)
 {
-    (void)self;
-    return delivery_read(file, NULL, ret, err);
+    const struct real_world *world = self;
+
+    return reader_read_delivery(world->reader, file, ret, err);
 }
 
 static int parse_cert(void *self, struct span der, struct cert *ret, struct error *err)
 {
-    (void)self;
-    return cert_parse(der, ret, err);
+    const struct real_world *world = self;
+
+    return reader_parse_cert(world->reader, der, ret, err);
 }
 
 static int build_chain(void *self, const struct chain_order *order, struct chain *ret,
                        struct error *err)
 {
     const struct real_world *world = self;
-    struct chain_request request = {
+    const struct chain_request request = {
         .leaf = order->leaf,
         .pool = order->pool,
         .added_anchors = order->added_anchors,
@@ -86,12 +92,9 @@ static int build_chain(void *self, const struct chain_order *order, struct chain
         .purpose = order->purpose,
     };
 
-    for (size_t i = 0; i < world->anchor_count; i++) {
-        if (world->anchors[i].policy != order->policy)
-            continue;
-        request.anchors = world->anchors[i].anchors;
-        return chain_build(&request, ret, err);
-    }
+    for (size_t i = 0; i < world->anchor_count; i++)
+        if (world->anchors[i].policy == order->policy)
+            return reader_build_chain(world->reader, world->anchors[i].set, &request, ret, err);
     return error_set(err, E_CONFIG, "policy %s: has no trust anchors", order->policy->name);
 }
 
@@ -197,24 +200,63 @@ static bool same_anchors(const struct policy *a, const struct policy *b)
     return true;
 }
 
-static int load_anchors(struct real_world *world, const struct policy *policy, struct error *err)
+/* Gives each policy its set of anchors; sets has room for one a policy. Returns how many there are.
+ */
+static size_t assign_anchors(struct real_world *world, struct reader_anchors *sets)
 {
-    struct policy_anchors *slot = &world->anchors[world->anchor_count];
+    size_t count = 0;
 
-    slot->policy = policy;
-    for (size_t i = 0; i < world->anchor_count; i++) {
-        if (same_anchors(world->anchors[i].policy, policy)) {
-            slot->anchors = world->anchors[i].anchors;
-            slot->shared = true;
-            world->anchor_count++;
-            return 0;
-        }
+    for (size_t i = 0; i < policies_count(world->config->policies); i++) {
+        const struct policy *policy = policies_at(world->config->policies, i);
+        struct policy_anchors *slot = &world->anchors[world->anchor_count];
+
+        *slot = (struct policy_anchors){policy, count};
+        for (size_t k = 0; k < world->anchor_count && slot->set == count; k++)
+            if (same_anchors(world->anchors[k].policy, policy))
+                slot->set = world->anchors[k].set;
+        world->anchor_count++;
+        if (slot->set == count)
+            sets[count++] = (struct reader_anchors){
+                .name = policy->name,
+                .files = (const char *const *)policy->anchors.items,
+                .file_count = policy->anchors.count,
+                .system = policy->system_anchors,
+            };
     }
-    int rc = anchors_open((const char *const *)policy->anchors.items, policy->anchors.count,
-                          policy->system_anchors, &slot->anchors, err);
+    return count;
+}
+
+static void tell(void *self, const char *text)
+{
+    (void)self;
+    log_warn("reader-ended", "%s", text);
+}
+
+/* A machine that cannot confine a reader still watches its certificates and warns of their end;
+ * only what is delivered waits. */
+static int open_reader(struct real_world *world, struct error *err)
+{
+    AUTO_FREE struct reader_anchors *sets =
+        mem_alloc(policies_count(world->config->policies), sizeof *sets);
+    const struct config *config = world->config;
+    const struct reader_options options = {
+        .delivery = {.passwords = (const char *const *)config->drop_passwords,
+                     .password_count = config->drop_password_count,
+                     .keep_keys = policies_take_keys(config->policies)},
+        .anchors = sets,
+        .anchor_count = assign_anchors(world, sets),
+        .tell = tell,
+    };
+    struct error why = {0};
+    int rc = reader_open(&options, &world->reader, err);
+
     if (rc < 0)
-        return error_wrap(err, E_CONFIG, "policy %s: anchors", policy->name);
-    world->anchor_count++;
+        return rc;
+    rc = reader_try(world->reader, &why);
+    if (rc == E_CONFIG)
+        return error_set(err, rc, "%s", why.text);
+    if (rc < 0)
+        log_error("no-reader", "%s; nothing that is delivered can be read", why.text);
     return 0;
 }
 
@@ -250,8 +292,8 @@ int world_open(const struct config *config, struct keeper *keeper, struct real_w
         .keeper = keeper,
         .anchors = mem_alloc(count, sizeof *world->anchors),
     };
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = load_anchors(world, policies_at(config->policies, i), err);
+    if (rc == 0)
+        rc = open_reader(world, err);
     if (rc < 0) {
         world_close(world);
         return rc;
@@ -264,11 +306,14 @@ void world_close(struct real_world *world)
 {
     if (!world)
         return;
-    for (size_t i = 0; i < world->anchor_count; i++)
-        if (!world->anchors[i].shared)
-            anchors_free(world->anchors[i].anchors);
+    reader_close(world->reader);
     free(world->anchors);
     free(world);
+}
+
+void world_tidy(struct real_world *world)
+{
+    reader_tidy(world->reader, READER_IDLE_MS);
 }
 
 const struct world *world_functions(const struct real_world *world)

@@ -1,5 +1,5 @@
-/* The real world (daemon/life/world.h): the keeper in this process, the real files, services,
- * endpoints and mail server. */
+/* The real world (daemon/life/world.h): the keeper in this process, readers in processes of their
+ * own, the real files, services, endpoints and mail server. */
 #ifndef UL_DAEMON_WORLD_H
 #define UL_DAEMON_WORLD_H
 
@@ -9,13 +9,16 @@
 struct real_world;
 
 /*
- * Loads the trust anchors that the policies name (E_CONFIG names policy and file) and makes the
- * folders of requests. config and keeper are borrowed until world_close. May be used by several
+ * Sees that the trust anchors that the policies name can be read (E_CONFIG names policy and file)
+ * and makes the folder of requests. When no reader can be started and confined the log says so, and
+ * what wants one fails. config and keeper are borrowed until world_close. May be used by several
  * threads at once.
  */
 int world_open(const struct config *config, struct keeper *keeper, struct real_world **ret,
                struct error *err);
 void world_close(struct real_world *world);
+/* Ends readers that have been idle for a while: for a slow timer. */
+void world_tidy(struct real_world *world);
 const struct world *world_functions(const struct real_world *world);
 
 #endif

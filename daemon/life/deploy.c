@@ -180,7 +180,7 @@ static int finish(struct deployment *on, const char *report, const struct cert *
     AUTO_FIELDS struct fields fields = {0};
     AUTO_CERT struct cert leaf = {0};
     char due[UTC_TEXT_MAX];
-    int rc = cert_parse(blob_span(&on->renewal.leaf), &leaf, err);
+    int rc = life->world->parse_cert(life->world->self, blob_span(&on->renewal.leaf), &leaf, err);
 
     if (rc == 0)
         rc = notice_in_service(life, certificate->id, err);

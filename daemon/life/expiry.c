@@ -120,7 +120,7 @@ int verb_tell_chain(struct life *life, struct hand *hand, const struct next *nex
     buf_init(&unused, BUF_MAX_RECEIPT);
 
     if (rc == 0)
-        rc = cert_parse(blob_span(&renewal.leaf), &leaf, err);
+        rc = life->world->parse_cert(life->world->self, blob_span(&renewal.leaf), &leaf, err);
     if (rc < 0)
         return rc;
     /* Asked once more, for the sentence that says which certificate is missing; an intermediate

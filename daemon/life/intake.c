@@ -273,11 +273,12 @@ static int read_objects(struct intake *in, struct span data, struct error *err)
     const struct world *world = in->life->world;
     int rc = world->read_delivery(world->self, data, &in->objects, err);
 
-    if (rc != E_TOO_LARGE)
-        return rc;
-    in->problem =
-        mem_strdup("it is larger, or holds more objects, than anything that an authority sends");
-    return 0;
+    if (rc == E_TOO_LARGE)
+        in->problem = mem_strdup(
+            "it is larger, or holds more objects, than anything that an authority sends");
+    else if (rc == E_REFUSED)
+        in->problem = mem_strdup(err->text);
+    return in->problem ? 0 : rc;
 }
 
 int intake_read(struct life *life, const char *file, struct span data,

@@ -297,5 +297,5 @@ int life_live_leaf(struct life *life, const struct certificate_row *certificate,
         if (rc == 0)
             leaf = blob_take(&accepted.leaf);
     }
-    return rc < 0 ? rc : cert_parse(blob_span(&leaf), ret, err);
+    return rc < 0 ? rc : life->world->parse_cert(life->world->self, blob_span(&leaf), ret, err);
 }

@@ -34,7 +34,7 @@ static int queue_failure(struct deployment *on, enum notice_kind kind, struct er
     int rc = notice_begin(life, &on->hand->row, on->hand->policy, &fields, err);
     if (rc < 0)
         return rc;
-    if (cert_parse(blob_span(&on->renewal.leaf), &leaf, NULL) == 0)
+    if (life->world->parse_cert(life->world->self, blob_span(&on->renewal.leaf), &leaf, NULL) == 0)
         notice_new_leaf(&fields, &leaf);
     fields_set(&fields, "target", on->target.service);
     fields_set(&fields, "reason", on->row.reason);

@@ -39,7 +39,9 @@ struct world {
                         struct span leaf, const struct blobs *chain, struct bundle *ret,
                         struct error *err);
 
-    /* reader and chain builder */
+    /* reader and chain builder (pki/delivery, pki/cert.h, pki/chain.h). E_REFUSED also when it was
+     * killed by what it was given: a verdict on that. Failures that may pass (code_retry) are of
+     * the environment: too early for one. */
     int (*read_delivery)(void *self, struct span file, struct delivery_objects *ret,
                          struct error *err);
     int (*parse_cert)(void *self, struct span der, struct cert *ret, struct error *err);

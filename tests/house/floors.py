@@ -46,7 +46,7 @@ LIBRARIES = {
 # Headers of the C library and the kernel. Anything else is a new library: give it a home above, with a reason in
 # the commit (DESIGN.md section 13).
 SYSTEM = set("""assert ctype dirent dlfcn endian errno fcntl float ftw getopt grp ifaddrs inttypes limits locale malloc math netdb
-poll pthread pty pwd signal spawn stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings
+poll pthread pty pwd signal sched spawn stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings
 syslog termios time uchar unistd wchar wctype sanitizer/lsan_interface""".split())
 SYSTEM_FOLDERS = ("sys/", "linux/", "netinet/", "arpa/", "net/")
 

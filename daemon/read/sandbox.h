@@ -1,0 +1,33 @@
+/*
+ * What a process gives up before it looks at a stranger's bytes. Afterwards it can compute, ask for
+ * memory up to a limit, and read from and write to one socket; anything else ends it.
+ */
+#ifndef UL_DAEMON_READ_SANDBOX_H
+#define UL_DAEMON_READ_SANDBOX_H
+
+#include "base/error.h"
+
+/* The address sanitizer wants some more of the kernel, and a place to print to. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define SANDBOX_SANITIZER 1
+#endif
+#endif
+#if defined __SANITIZE_ADDRESS__ && !defined SANDBOX_SANITIZER
+#define SANDBOX_SANITIZER 1
+#endif
+#ifndef SANDBOX_SANITIZER
+#define SANDBOX_SANITIZER 0
+#endif
+
+/*
+ * Confines the calling process, which has one thread and whose parent is alive, for good: limits
+ * (memory, processor time, no file written, none opened, no process), as root an empty root folder,
+ * namespaces of its own where the kernel allows them, and another user; no capability, no new
+ * privilege, no debugger, no core dump, its parent's end is its own; and a filter of system calls
+ * that ends it on any other than those it needs. E_DENIED and E_IO name the step that failed: then
+ * nothing foreign may be looked at.
+ */
+int sandbox_enter(int socket, struct error *err);
+
+#endif
