@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "pki/chain.h"
 #include "daemon/config/fields.h"
+#include "daemon/config/passwords.h"
 
 /* Complaints of all files: the first one and how many there were. */
 struct tally {
@@ -243,6 +244,7 @@ void config_free(struct config *config)
         free(texts[i]);
     for (size_t i = 0; i < config->recipients.count; i++)
         free(config->recipients.items[i]);
+    passwords_wipe(config);
     smtp_settings_done(&config->mail);
     policies_free(config->policies);
     services_free(config->services);

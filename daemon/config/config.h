@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "pki/delivery/delivery.h"
 #include "notify/smtp.h"
 #include "policies/policy.h"
 #include "policies/service.h"
@@ -23,8 +24,11 @@ struct config {
                        */
     char *read_group; /* NULL: only root and the daemon's user */
     char *admin_group;
-    seconds_t drop_settle; /* 2 s */
-    seconds_t drop_scan;   /* 60 s */
+    seconds_t drop_settle;                        /* 2 s */
+    seconds_t drop_scan;                          /* 60 s */
+    char *drop_passwords[DELIVERY_PASSWORDS_MAX]; /* to try on locked deliveries; secrets, wiped
+                                                     when they are freed */
+    size_t drop_password_count;
     struct smtp_settings mail;
     seconds_t mail_retry[POLICY_LIST_MAX]; /* 1, 5, 15, 60 min; the last one repeats */
     size_t mail_retry_count;

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "daemon/config/passwords.h"
 
 #define DAY ((seconds_t)86400)
 
@@ -51,6 +52,18 @@ static void read_text(struct yaml *yaml, const struct yaml_node *map, const char
         set_text(ret, text);
 }
 
+static void read_drop_passwords(struct yaml *yaml, const struct yaml_node *map,
+                                struct config *config)
+{
+    const struct yaml_node *node;
+    struct error err = {0};
+    const char *file;
+
+    if (yaml_path(yaml, map, "passwords", &file) && passwords_read(file, config, &err) < 0 &&
+        yaml_any(yaml, map, "passwords", &node))
+        yaml_complain(yaml, node, "%s", err.text);
+}
+
 static void read_drop(struct yaml *yaml, const struct yaml_node *root, struct config *config)
 {
     const struct yaml_node *map;
@@ -61,6 +74,7 @@ static void read_drop(struct yaml *yaml, const struct yaml_node *root, struct co
     read_text(yaml, map, "shown", &config->drop_shown);
     yaml_seconds(yaml, map, "settle", 0, 3600, &config->drop_settle);
     yaml_seconds(yaml, map, "scan", 1, DAY, &config->drop_scan);
+    read_drop_passwords(yaml, map, config);
 }
 
 /* A directory that does not answer just now does not make a name wrong. */

@@ -102,6 +102,7 @@ static void tell_label(struct object_list *list, size_t since, const char *label
         char note[DELIVERY_NOTE_MAX + PEM_LABEL_MAX + 32];
 
         if ((item->kind == OBJECT_PRIVATE_KEY) == pem_label_is_key(label) ||
+            strstr(label, "12") || /* PKCS#12 holds anything */
             item->kind == OBJECT_BROKEN)
             continue;
         snprintf(note, sizeof note, "%s (under the label %s)", item->note, label);

@@ -25,7 +25,7 @@ int pbe_check_count(const ASN1_INTEGER *count, uint64_t *ret_cost, struct error 
     char got[24];
 
     if (count && ASN1_INTEGER_get_uint64(&value, count) != 1)
-        return refuse_count("one of more than 64 bits", why);
+        return refuse_count("one below 0 or of more than 64 bits", why);
     snprintf(got, sizeof got, "%" PRIu64, value);
     if (value == 0 || value > PBE_ITERATIONS_MAX)
         return refuse_count(got, why);

@@ -32,6 +32,7 @@ struct walk {
     struct object_list *list;
     const char *where;
     size_t found;     /* bags with something in them */
+    bool unproved;    /* no password fits its MAC: what is encrypted is not even tried */
     struct error why; /* the first reason why a part of it was not opened */
 };
 
@@ -149,6 +150,8 @@ static int add_safe(struct walk *walk, PKCS7 *pkcs7, struct error *err)
     struct error why = {0};
     int rc = 0;
 
+    if (PKCS7_type_is_encrypted(pkcs7) && walk->unproved)
+        return 0;
     if (PKCS7_type_is_encrypted(pkcs7))
         rc = unlock(walk, pkcs7, &bags, &why);
     else if (PKCS7_type_is_data(pkcs7) && pkcs7->d.data)
@@ -210,6 +213,7 @@ static int read_whole(struct walk *walk, PKCS12 *p12, struct error *err)
     struct error why = {0};
     int rc = check_mac(walk, p12, &why);
 
+    walk->unproved = rc < 0;
     if (rc < 0)
         note(walk, &why);
     /* A count past the limit, or too many passwords for it: no part of it is worth trying. */

@@ -152,6 +152,64 @@ START_TEST(every_key_is_read)
 }
 END_TEST
 
+/* Each line as it stands, in its order. */
+START_TEST(drop_passwords_are_read)
+{
+    AUTO_FREE char *path = testing_path("dp");
+    AUTO_FREE char *text = mem_printf("drop: {passwords: %s}\n", path);
+
+    write_text("dp", "first\r\n two words \n\xc3\xa4\nlast");
+    struct config *config = load(text);
+    ck_assert_uint_eq(config->drop_password_count, 4);
+    ck_assert_str_eq(config->drop_passwords[0], "first");
+    ck_assert_str_eq(config->drop_passwords[1], " two words ");
+    ck_assert_str_eq(config->drop_passwords[2], "\xc3\xa4");
+    ck_assert_str_eq(config->drop_passwords[3], "last");
+    config_free(config);
+    write_text("dp", "");
+    config = load(text);
+    ck_assert_uint_eq(config->drop_password_count, 0);
+    config_free(config);
+}
+END_TEST
+
+/* No complaint shows what stands in the file. */
+START_TEST(drop_passwords_are_checked)
+{
+    static const char *const rows[][2] = {
+        {"hunter2\n\nhunter3\n", "line 2: wanted a password, got a blank line"},
+        {"hunter2\nhunter\xff\n", "line 2: wanted UTF-8"},
+        {"hunter2\n0123456789012345678901234567890123456789012345678901234567890123456789"
+         "012345678901234567890123456789012345678901234567890123456789\n",
+         "line 2: wanted a password of at most 128 bytes, got 130"},
+        {"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\nm\nn\no\np\nhunter2\n",
+         "wanted at most 16 passwords, got more"},
+    };
+    AUTO_FREE char *path = testing_path("dp");
+    AUTO_FREE char *text = mem_printf("drop: {passwords: %s}\n", path);
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_BUF struct buf all;
+        struct config *config = NULL;
+        AUTO_FREE char *file = testing_path("u.yaml");
+
+        write_text("dp", rows[i][0]);
+        write_text("u.yaml", text);
+        buf_init(&all, BUF_MAX_CONFIG);
+        ck_fails(config_load(file, &config, &all, &err), E_CONFIG, rows[i][1]);
+        ck_assert_ptr_nonnull(strstr(buf_text(&all), "u.yaml:1:19: passwords: "));
+        ck_assert_ptr_null(strstr(buf_text(&all), "hunter"));
+    }
+    write_text("dp", "hunter2\n");
+    ck_assert_int_eq(chmod(path, 0640), 0);
+    AUTO_BUF struct buf all;
+    struct config *config = NULL;
+    AUTO_FREE char *file = testing_path("u.yaml");
+    buf_init(&all, BUF_MAX_CONFIG);
+    ck_fails(config_load(file, &config, &all, &err), E_CONFIG, "chmod go-rwx");
+}
+END_TEST
+
 START_TEST(port_follows_tls_and_user)
 {
     static const struct {
@@ -515,11 +573,13 @@ START_TEST(example_works_as_shipped)
     }
     AUTO_FREE char *password = password_file();
     AUTO_FREE char *known = replace(buf_text(&whole), "admin-group: unlapsed", "admin-group: root");
-    AUTO_FREE char *all = replace(known, "/etc/unlapsed/mail.password", password);
+    AUTO_FREE char *dropped = replace(known, "/etc/unlapsed/drop.passwords", password);
+    AUTO_FREE char *all = replace(dropped, "/etc/unlapsed/mail.password", password);
     config = load(all);
     ck_assert_str_eq(config->mail.host, "mail.example.com");
     ck_assert_int_eq(config->mail.port, 587);
     ck_assert_str_eq(config->drop_shown, "\\\\files\\certificates\\drop");
+    ck_assert_str_eq(config->drop_passwords[0], "secret");
     ck_assert_str_eq(config->admin_group, "root");
     ck_assert_str_eq(config->recipients.items[0], "ops@example.com");
     config_free(config);
@@ -533,6 +593,8 @@ int main(void)
 
     tcase_add_test(tcase, empty_file_means_defaults);
     tcase_add_test(tcase, every_key_is_read);
+    tcase_add_test(tcase, drop_passwords_are_read);
+    tcase_add_test(tcase, drop_passwords_are_checked);
     tcase_add_test(tcase, port_follows_tls_and_user);
     tcase_add_test(tcase, credential_of_systemd_is_taken);
     tcase_add_test(tcase, folders_beside_the_file_are_read);
