@@ -53,6 +53,7 @@ static void life_from(const struct loop *loop, struct inventory *inventory, stru
         .drop_shown = config->drop_shown,
         .requests = config->requests,
         .host = config->host,
+        .erase_keys = config->drop_erase_keys,
         .mail_retry = config->mail_retry,
         .mail_retry_count = config->mail_retry_count,
         .mail_give_up = config->mail_give_up,
