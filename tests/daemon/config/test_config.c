@@ -79,6 +79,7 @@ START_TEST(empty_file_means_defaults)
     ck_assert_ptr_null(config->read_group);
     ck_assert_ptr_null(config->admin_group);
     ck_assert_int_eq(config->drop_settle, 2);
+    ck_assert(!config->drop_erase_keys);
     ck_assert_int_eq(config->drop_scan, 60);
     ck_assert_ptr_null(config->mail.host);
     ck_assert_int_eq(config->mail.timeout, 60);
@@ -117,7 +118,8 @@ START_TEST(every_key_is_read)
                 "sealing-key: /a/key\n"
                 "socket: /a/sock\n"
                 "requests: /a/requests\n"
-                "drop: {folder: /a/drop, shown: '\\\\share\\drop', settle: 5s, scan: 2m}\n"
+                "drop: {folder: /a/drop, shown: '\\\\share\\drop', settle: 5s, scan: 2m,\n"
+                "       erase-keys: true}\n"
                 "access: {read-group: adm, admin-group: root}\n"
                 "mail: {server: mail.example.com, port: 2525, tls: opportunistic, ca-file: /a/ca,\n"
                 "       user: u, password-file: /a/pw, from: u@example.com, timeout: 5s,\n"
@@ -135,6 +137,7 @@ START_TEST(every_key_is_read)
     ck_assert_str_eq(config->drop_shown, "\\\\share\\drop");
     ck_assert_int_eq(config->drop_settle, 5);
     ck_assert_int_eq(config->drop_scan, 120);
+    ck_assert(config->drop_erase_keys);
     ck_assert_str_eq(config->read_group, "adm");
     ck_assert_str_eq(config->admin_group, "root");
     ck_assert_str_eq(config->mail.host, "mail.example.com");
