@@ -17,7 +17,7 @@ static void report(const struct gate_input *input, struct gate_report *ret, enum
     enum severity severity = input->policy->gates[gate];
     va_list args;
 
-    /* Whoever wants a new key wants it also when authorities have shortened their lifetimes. */
+    /* Whoever replaced a request wants its successor, whatever came late for the first one. */
     if (gate == GATE_NO_DOWNGRADE && input->asked_by && severity == SEVERITY_REFUSE)
         severity = SEVERITY_WARN;
     if (severity == SEVERITY_IGNORE)

@@ -124,10 +124,12 @@ int leaf_gates(struct life *life, const struct match *match, const struct cert *
         rc = disclosed_find(life->inventory, leaf->spki_sha256, &disclosed_at, err);
     if (rc < 0)
         return rc;
-    bool newer = !delivered && match->order > match->accepted_order;
+    /* What is here answered late the request that somebody replaced by this one. */
+    bool meant = !delivered && match->order > match->accepted_order && match->accepted.id != 0 &&
+                 match->accepted.superseded_at != UTC_NEVER;
     gates_check(&(struct gate_input){policy, leaf, &match->certificate.names, facts.live_not_after,
                                      now, disclosed_at == UTC_NEVER ? 0 : disclosed_at,
-                                     newer ? match->renewal.asked_by : NULL},
+                                     meant ? match->renewal.asked_by : NULL},
                 &report);
     list_findings(&report, SEVERITY_REFUSE, refusals);
     list_findings(&report, SEVERITY_WARN, warnings);

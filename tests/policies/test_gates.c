@@ -261,7 +261,7 @@ START_TEST(all_findings_come_at_once)
 }
 END_TEST
 
-/* Lifetimes shrink: who asks for a new key on purpose gets what is sold today. */
+/* Who replaced a request wants its successor. */
 START_TEST(an_earlier_end_is_told_when_somebody_asked)
 {
     input.live_not_after = leaf.not_after + DAY;
