@@ -103,6 +103,19 @@ def memory(pid):
     return total
 
 
+def busy(pid):
+    """Seconds of processor time of the process tree."""
+    total = 0
+    for one in tree_of(pid):
+        try:
+            with open(f"/proc/{one}/stat", encoding="ascii", errors="replace") as text:
+                words = text.read().rpartition(")")[2].split()
+            total += (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        except OSError:
+            pass
+    return total
+
+
 def configure(folder):
     path = os.path.join(folder, "unlapsed.yaml")
     with open(path, "w", encoding="ascii") as out:
@@ -130,7 +143,7 @@ def left(folder):
 
 
 def run_daemon(program, count, parts, trace=False, patience=600):
-    """One run: (seconds, KiB, syncs or None)."""
+    """One run: (seconds, KiB, syncs or None, seconds of processor time)."""
     folder = tempfile.mkdtemp(prefix="unlapsed-bench-", dir=os.environ.get("BENCH_TMPDIR", "/tmp"))
     counts = os.path.join(folder, "strace")
     argv = [program, "-c", configure(folder), "--log-level", "5"]
@@ -154,6 +167,7 @@ def run_daemon(program, count, parts, trace=False, patience=600):
                 sys.exit(f"{answered(folder)} of {count} answered after {patience} s: {folder}/log")
             time.sleep(0.1)
         seconds = time.monotonic() - began
+        cpu = busy(daemon.pid)
         kib = memory(tree_of(daemon.pid)[1] if trace else daemon.pid)
     finally:
         if daemon.poll() is None:
@@ -164,7 +178,7 @@ def run_daemon(program, count, parts, trace=False, patience=600):
         with open(counts, encoding="ascii") as text:
             syncs = sum(int(line.split()[3]) for line in text if re.search(r" (f\w*sync|sync\w*)$", line.rstrip()))
     shutil.rmtree(folder)
-    return seconds, kib, syncs
+    return seconds, kib, syncs, cpu
 
 
 LOOP = r"""cd "$1" && mkdir accepted rejected && for f in *.*; do
@@ -199,11 +213,12 @@ def main():
         parts = materials(folder)
         for count in (options.small, options.files):
             if count > 0:
-                seconds, kib, _ = run_daemon(options.daemon, count, parts)
-                print(f"daemon: {count} files in {seconds:.1f} s, {count / seconds:.0f} files/s, peak {kib / 1024:.1f} MiB",
+                seconds, kib, _, cpu = run_daemon(options.daemon, count, parts)
+                print(f"daemon: {count} files in {seconds:.1f} s, {count / seconds:.0f} files/s, "
+                      f"{cpu:.1f} s of processor time, peak {kib / 1024:.1f} MiB",
                       flush=True)
         if options.syncs:
-            _, _, syncs = run_daemon(options.daemon, options.small, parts, trace=True)
+            _, _, syncs, _ = run_daemon(options.daemon, options.small, parts, trace=True)
             print(f"daemon: {options.small} files with {syncs} syncs, {syncs / options.small:.2f} a file", flush=True)
         if options.baseline:
             seconds = run_loop(options.small, parts)

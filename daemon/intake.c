@@ -12,7 +12,8 @@
 enum {
     TROUBLE_FIRST_SECONDS = 2, /* then twice as long each time */
     TROUBLE_MOST_SECONDS = 60,
-    TELL_SECONDS = 60, /* how often the inventory is asked whether it is time to mail */
+    FAILURE_SECONDS = 5, /* of the inventory, however often the folder calls */
+    TELL_SECONDS = 60,   /* how often the inventory is asked whether it is time to mail */
 };
 
 /* What people can do about it. */
@@ -62,11 +63,19 @@ static int in_trouble(struct lane *lane, int code, const char *reason, struct er
         state->failures++;
     else
         wait = TROUBLE_MOST_SECONDS;
-    state->retry_at = utc_add(clock_now(), wait);
     state->retry_ms = clock_monotonic_ms() + wait * 1000;
     state->looked = false;
-    drop_forget(lane->drop);
+    drop_release(lane->drop);
     return tell(lane, text, err);
+}
+
+static bool backs_off(const struct intake_state *state, utc_t *ret_at)
+{
+    int64_t left = state->retry_ms - clock_monotonic_ms();
+
+    if (left > 0)
+        *ret_at = utc_add(clock_now(), (left + 999) / 1000);
+    return left > 0;
 }
 
 static void leave(struct lane *lane, const struct drop_file *file, int code, const char *reason)
@@ -179,16 +188,24 @@ static int file_away(struct lane *lane, const struct drop_file *files, struct er
             moved[done++] = (struct life_filing){ids[i], filings[i].name};
         /* One that is gone, or is another one now, is the next look's. */
         if (filings[i].result < 0 && filings[i].result != E_NOT_FOUND) {
+            const char *why = strrchr(filings[i].reason, ':');
+
             leave(lane, filings[i].file, filings[i].result, filings[i].reason);
-            error_set(&trouble, filings[i].result, "%s", filings[i].reason);
+            /* Of all of them one sentence, and the same each time. */
+            error_set(&trouble, filings[i].result, "drop folder %s: files cannot be moved%s",
+                      lane->drop_path, why ? why : "");
         }
     }
     int rc = life_filed(&lane->life, moved, done, err);
     for (size_t i = 0; i < count; i++)
         drop_filing_done(&filings[i]);
+    if (rc == 0 && worst < 0)
+        return in_trouble(lane, worst, trouble.text, err);
     if (rc == 0 && trouble.code != 0) {
+        /* The others go on. */
+        AUTO_FREE char *text = mem_printf("%s; %s", trouble.text, advice(trouble.code));
         lane->intake.stuck = true;
-        rc = in_trouble(lane, trouble.code, trouble.text, err);
+        rc = tell(lane, text, err);
     }
     return rc;
 }
@@ -235,15 +252,39 @@ static int write_receipt(void *self, const struct delivery_row *row, struct erro
     if (rc == 0)
         rc = drop_receipt(lane->drop, row->accepted, name, row->receipt, &why);
     /* What may pass by itself is tried again; a file that somebody took away is not. */
-    if (rc < 0 && (code_retry(rc) == RETRY_TRANSIENT || rc == E_DENIED)) {
-        error_set(&lane->intake.receipt_trouble, rc, "%s", why.text);
-        return 0;
-    }
-    if (rc < 0) {
+    bool again = rc < 0 && (code_retry(rc) == RETRY_TRANSIENT || rc == E_DENIED);
+    if (again)
+        lane->intake.receipt_code = rc;
+    if (rc < 0 && !(again && lane->intake.receipt_logged)) {
         text_escape(name, shown, sizeof shown);
         log_warn("no-receipt", "%s: %s", shown, why.text);
+        lane->intake.receipt_logged = again;
     }
+    if (again)
+        return 0;
     return life_filed(&lane->life, &(struct life_filing){row->id, name}, 1, err);
+}
+
+/* Trouble of single files lasts until the last of them is gone or was taken after all. */
+static int tell_rest(struct lane *lane, struct error *err)
+{
+    struct intake_state *state = &lane->intake;
+    int errnum = drop_read_error(lane->drop);
+
+    if (errnum != 0) {
+        AUTO_FREE char *text =
+            mem_printf("drop folder %s: files cannot be read: %s; %s", lane->drop_path,
+                       strerrordesc_np(errnum), advice(code_from_errno(errnum)));
+        state->stuck = true;
+        return tell(lane, text, err);
+    }
+    if (state->stuck && state->trouble && drop_has_put_off(lane->drop)) {
+        AUTO_FREE char *text = mem_strdup(state->trouble);
+        return tell(lane, text, err);
+    }
+    state->stuck = false;
+    state->failures = 0;
+    return tell(lane, NULL, err);
 }
 
 /* Everything that could be taken is. */
@@ -253,25 +294,23 @@ static int rest(struct lane *lane, utc_t *ret_at, struct error *err)
     seconds_t again = drop_again(lane->drop);
 
     state->looked = false;
-    state->receipt_trouble = (struct error){0};
+    state->receipt_code = 0;
     int rc = deliveries_unfiled(lane->life.inventory, write_receipt, lane, err);
-    if (rc == 0 && state->receipt_trouble.code != 0) {
-        rc = in_trouble(lane, state->receipt_trouble.code, state->receipt_trouble.text, err);
-        again = TROUBLE_MOST_SECONDS;
-    } else if (rc == 0 && !(state->stuck && drop_has_put_off(lane->drop))) {
-        state->stuck = false;
-        state->failures = 0;
-        rc = tell(lane, NULL, err);
+    state->receipt_logged = state->receipt_logged && state->receipt_code != 0;
+    if (rc == 0 && state->receipt_code == E_FULL) {
+        AUTO_FREE char *text = mem_printf("drop folder %s: receipts cannot be written: %s",
+                                          lane->drop_path, code_text(E_FULL));
+        rc = in_trouble(lane, E_FULL, text, err);
     } else if (rc == 0) {
-        AUTO_FREE char *text =
-            mem_strdup(state->trouble ? state->trouble : "files cannot be moved");
-        rc = tell(lane, text, err);
+        rc = tell_rest(lane, err);
     }
     if (rc < 0)
         return rc;
-    *ret_at = clock_now() + (again > 0 ? again : lane->drop_scan);
-    if (state->retry_ms > clock_monotonic_ms() && *ret_at > state->retry_at)
-        *ret_at = state->retry_at;
+    drop_release(lane->drop);
+    if (again == 0)
+        again = state->trouble && lane->drop_scan > TELL_SECONDS ? TELL_SECONDS : lane->drop_scan;
+    *ret_at = clock_now() + again;
+    backs_off(state, ret_at);
     return E_NOT_FOUND;
 }
 
@@ -311,10 +350,9 @@ int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err)
         state->batch = life_batch_new(&lane->life);
         state->limit = LIFE_BATCH_FILES;
     }
-    if (clock_monotonic_ms() < state->retry_ms) {
-        *ret_at = state->retry_at;
+    lane->waits = backs_off(state, ret_at);
+    if (lane->waits)
         return E_NOT_FOUND;
-    }
     if (!state->looked)
         rc = look(lane, err);
     if (rc == 0 && state->looked) {
@@ -339,11 +377,9 @@ int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err)
     /* To the caller "not found" means that nothing is due. */
     if (rc == E_NOT_FOUND)
         rc = error_set(err, E_IO, "%s", err->text);
-    if (rc == 0 && !state->looked) {
-        *ret_at = state->retry_at;
-        return E_NOT_FOUND;
-    }
-    return rc;
+    if (rc < 0)
+        state->retry_ms = clock_monotonic_ms() + FAILURE_SECONDS * 1000;
+    return rc == 0 && backs_off(state, ret_at) ? E_NOT_FOUND : rc;
 }
 
 void lane_intake_done(struct lane *lane)

@@ -47,6 +47,7 @@ static void work(uv_work_t *request)
     lane->next_at = UTC_NEVER;
     for (int i = 0; i < (lane->rounds ? lane->rounds : ROUND_MAX) && !lane_is_held(lane); i++) {
         struct error err = {0};
+        lane->waits = false;
         int rc = lane->run(lane, &lane->next_at, &err);
 
         if (rc < 0 && rc != E_NOT_FOUND) {
@@ -54,7 +55,8 @@ static void work(uv_work_t *request)
             lane->next_at = clock_now() + RETRY_SECONDS;
             return;
         }
-        tell_failure(lane, NULL);
+        if (!lane->waits)
+            tell_failure(lane, NULL);
         if (rc == E_NOT_FOUND)
             return;
         lane->did_something = true;

@@ -35,12 +35,12 @@ struct intake_state {
     bool progress;        /* something of it was */
     bool stuck;           /* files could not be moved */
     int failures;         /* of the folder, one after the other */
-    utc_t retry_at;       /* while it fails: not before */
-    int64_t retry_ms;     /* the same, monotonic */
+    int64_t retry_ms;     /* while it fails, monotonic: not before */
     bool known, noted;    /* the inventory has been told since the start */
     char *trouble, *note; /* what it was told; NULL: none */
     int64_t tell_ms;      /* monotonic: when it is asked again whether to mail */
-    struct error receipt_trouble;
+    int receipt_code;     /* of the receipts that could not be written in this round */
+    bool receipt_logged;  /* of one of them it was said */
 };
 
 struct lane {
@@ -60,6 +60,7 @@ struct lane {
     atomic_bool held; /* the worker looks at it between two pieces of work */
     bool busy, again;
     bool did_something;
+    bool waits;    /* it only waited for the time to try again */
     char *failure; /* that was logged and has not passed */
     struct intake_state intake;
     utc_t next_at;

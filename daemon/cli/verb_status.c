@@ -66,9 +66,10 @@ static void put_mail(struct cli *cli, const json_t *json, struct error *bad)
 static void put_drop(struct cli *cli, const json_t *json, struct error *bad)
 {
     const json_t *drop = reply_object(json, "drop", bad);
+    const char *folder = reply_text_or_null(drop, "folder", bad);
 
     cli_put_label(cli, "Drop folder");
-    cli_put(cli, reply_text(drop, "folder", bad));
+    cli_put(cli, folder ? folder : "unknown");
     if (reply_text_or_null(drop, "trouble", bad)) {
         fputs(", cannot be used since ", cli->out);
         cli_put_time(cli, reply_time(drop, "since", bad));

@@ -119,6 +119,7 @@ static enum reading judge_errno(struct drop *drop, const struct drop_stamp *seen
     case ENOMEM:
     case ETIMEDOUT:
         settle_put_off(&drop->settle, seen->device, seen->inode);
+        drop->read_error = errnum;
         return READ_LATER;
     case ENOENT:
     case ELOOP:
@@ -231,6 +232,12 @@ void drop_forget(struct drop *drop)
     queue_clear(drop);
 }
 
+void drop_release(struct drop *drop)
+{
+    queue_clear(drop);
+    file_close(&drop->dir);
+}
+
 bool drop_put_off(struct drop *drop, const struct drop_file *file)
 {
     return settle_put_off(&drop->settle, file->stamp.device, file->stamp.inode);
@@ -287,6 +294,7 @@ int drop_look(struct drop *drop, struct error *err)
         file_close(&fd);
         return rc;
     }
+    drop->read_error = 0;
     drop->folders = 0;
     free(drop->folder);
     drop->folder = NULL;
@@ -306,6 +314,11 @@ int drop_look(struct drop *drop, struct error *err)
 bool drop_has_more(const struct drop *drop)
 {
     return drop->more;
+}
+
+int drop_read_error(const struct drop *drop)
+{
+    return drop->read_error;
 }
 
 bool drop_has_put_off(const struct drop *drop)

@@ -62,11 +62,15 @@ int drop_next(struct drop *drop, struct drop_file *ret, struct error *err);
 bool drop_has_more(const struct drop *drop);
 /* Forgets the queue: the files stay for the next look. */
 void drop_forget(struct drop *drop);
+/* Lets go of the folder until the next look, so that a share can be unmounted. */
+void drop_release(struct drop *drop);
 /* It could not be taken or filed: it comes back after a while, each time after twice as long, until
  * it is another file. True the first time. */
 bool drop_put_off(struct drop *drop, const struct drop_file *file);
 /* The last look saw files that are put off. */
 bool drop_has_put_off(const struct drop *drop);
+/* The errno of a file that could not be read since the last look and is put off; 0: none. */
+int drop_read_error(const struct drop *drop);
 /* Seconds after which another look is wanted because files were still settling, were put off, or
  * were more than one look keeps; 0 when none was. */
 seconds_t drop_again(const struct drop *drop);

@@ -179,6 +179,16 @@ static void remove_temporaries(struct batch *batch)
             unlinkat(sub_of(batch, i), batch->temporaries[i], 0);
 }
 
+/* The same sentence each time, whatever the temporary was called. */
+static int without_name(const struct batch *batch, int code, struct error *err)
+{
+    const char *tail = strrchr(err->text, ':');
+    AUTO_FREE char *why = mem_strdup(tail ? tail + 2 : err->text);
+
+    return error_set(err, code, "drop folder %s: receipts cannot be written: %s", batch->drop->path,
+                     why);
+}
+
 static int write_receipts(struct batch *batch, struct error *err)
 {
     bool one_by_one = batch->count <= ONE_BY_ONE;
@@ -197,7 +207,7 @@ static int write_receipts(struct batch *batch, struct error *err)
     for (int i = 0; rc == 0 && !one_by_one && i < 2; i++)
         if (batch->subs[i] >= 0)
             rc = file_sync_all(batch->subs[i], sub_name(i == 1), err);
-    return rc < 0 ? error_wrap(err, rc, "drop folder %s: receipts", batch->drop->path) : 0;
+    return rc < 0 ? without_name(batch, rc, err) : 0;
 }
 
 static void move_one(struct batch *batch, size_t at)

@@ -22,6 +22,7 @@ void folder_close(struct drop *drop)
     drop->watch = -1;
     file_close(&drop->dir);
     drop->swept = false;
+    drop->known = false;
     settle_forget(&drop->settle);
     queue_clear(drop);
 }
@@ -64,14 +65,16 @@ static int open_folder(struct drop *drop, struct error *err)
     rc = check_mount(drop, dir, is_mount, err);
     if (rc < 0)
         return rc;
+    /* The one that was let go of, or another. */
+    if (!drop->known || st.st_dev != drop->device || st.st_ino != drop->inode)
+        folder_close(drop);
     drop->dir = dir;
     dir = -1;
+    drop->known = true;
     drop->device = st.st_dev;
     drop->inode = st.st_ino;
     drop->is_mount = is_mount;
     drop->was_mount = is_mount;
-    if (drop->inotify >= 0)
-        drop->watch = inotify_add_watch(drop->inotify, drop->path, WATCHED);
     return 0;
 }
 
@@ -115,6 +118,9 @@ static int check_subfolders(struct drop *drop, struct error *err)
             sweep(sub);
     }
     drop->swept = rc == 0;
+    /* After making the two, which is no news. Past the limit of watches the slow timer looks. */
+    if (rc == 0 && drop->watch < 0 && drop->inotify >= 0)
+        drop->watch = inotify_add_watch(drop->inotify, drop->path, WATCHED);
     return rc;
 }
 
@@ -125,8 +131,10 @@ int folder_refresh(struct drop *drop, struct error *err)
 
     if (drop->dir < 0 || lstat(drop->path, &st) < 0 || st.st_dev != drop->device ||
         st.st_ino != drop->inode) {
-        folder_close(drop);
+        file_close(&drop->dir);
         rc = open_folder(drop, err);
+        if (rc < 0)
+            folder_close(drop);
     }
     return rc < 0 ? rc : check_subfolders(drop, err);
 }

@@ -15,7 +15,8 @@ struct queued {
 
 struct drop {
     char *path;
-    int dir; /* -1 while the folder is gone */
+    int dir;    /* -1 while the folder is gone or let go of */
+    bool known; /* the next two are of the folder that was looked at last */
     uint64_t device, inode;
     int inotify; /* -1: none; the same descriptor for the whole life of the struct */
     int watch;   /* -1: none */
@@ -25,7 +26,8 @@ struct drop {
     /* While a look runs a heap, the newest on top; then sorted, the oldest last. */
     struct queued *queue;
     size_t count;
-    bool more; /* than the queue holds */
+    bool more;      /* than the queue holds */
+    int read_error; /* see drop_read_error */
     size_t folders;
     char *folder; /* name of one; NULL */
 };
