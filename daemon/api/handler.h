@@ -32,6 +32,7 @@ HANDLER(get_certificates);
 HANDLER(get_certificate);
 HANDLER(get_explain);
 HANDLER(get_history);
+HANDLER(get_key);
 HANDLER(get_request);
 HANDLER(post_certificate);
 HANDLER(post_renewal);

@@ -12,6 +12,7 @@ static const struct route routes[] = {
     {"GET", "/v1/certificates/*/history", get_history, 200},
     {"GET", "/v1/certificates/*/request", get_request, 200},
     {"POST", "/v1/certificates/*/renewals", post_renewal, 200},
+    {"GET", "/v1/keys/*", get_key, 200},
 };
 
 /* True when path fits pattern; *ret_name and *ret_len are what stands at "*". */

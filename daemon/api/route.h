@@ -6,7 +6,7 @@
 
 struct route {
     const char *method; /* "GET" reads, "POST" changes */
-    const char *path;   /* "*" stands for one segment: the certificate's name */
+    const char *path;   /* "*" stands for one segment: a name */
     api_handler_fn handle;
     unsigned status;
 };

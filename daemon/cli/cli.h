@@ -103,6 +103,7 @@ VERB(verb_check_config);
 VERB(verb_explain);
 VERB(verb_help);
 VERB(verb_history);
+VERB(verb_inspect);
 VERB(verb_list);
 VERB(verb_renew);
 VERB(verb_request);

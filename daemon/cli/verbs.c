@@ -25,6 +25,13 @@ const struct verb cli_verbs[] = {
      "  --again         begin anew, with another key, when one is open already\n"},
     {"history", verb_history, "[NAME] [--limit NUMBER]", "what happened, the newest last",
      "  --limit NUMBER  at most so many lines (default: 100)\n"},
+    {"inspect", verb_inspect, "[--password-file FILE] FILE",
+     "what a file is: each object in it, and for which certificate of ours it would be",
+     "  --password-file FILE\n"
+     "                  passwords to try on what is encrypted, one a line\n"
+     "  FILE            any delivery, \"-\" for standard input; works without the daemon, which "
+     "only "
+     "knows what is ours\n"},
     {"check-config", verb_check_config, "[FILE]",
      "check a configuration and its policies and services; needs no daemon", ""},
     {"version", verb_version, "", "the version of unlapse", ""},

@@ -326,9 +326,9 @@ int reader_read_delivery(struct reader *reader, struct span file, struct deliver
         .ret = &taken,
     };
 
-    if (file.len > WIRE_FILE_MAX)
+    if (file.len > DELIVERY_FILE_MAX)
         return error_set(err, E_TOO_LARGE, "delivery: size: wanted at most %d bytes, got %zu",
-                         WIRE_FILE_MAX, file.len);
+                         DELIVERY_FILE_MAX, file.len);
     int rc = ask(reader, &question, err);
     if (rc < 0 && rc != E_TOO_LARGE && code_retry(rc) == RETRY_PERMANENT)
         return error_wrap(err, E_REFUSED, "this file cannot be read");

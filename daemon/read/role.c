@@ -37,12 +37,6 @@ static bool is_started_by_agent(void)
            peer.pid == getppid();
 }
 
-static void begin(struct wire *wire, struct buf *body)
-{
-    buf_init(body, WIRE_MAX);
-    *wire = (struct wire){.out = body};
-}
-
 /* Nobody is left to talk to once the other end is gone. Without exit handlers: they may want what
  * is forbidden now. */
 static _Noreturn void leave(int status)
@@ -58,11 +52,10 @@ static void answer(struct buf *body)
 
 static void answer_error(const struct error *err)
 {
-    AUTO_BUF struct buf body;
-    struct wire wire;
+    AUTO_BUF struct buf body = {.max = WIRE_MAX};
+    struct wire wire = {.out = &body};
     struct error copy = *err;
 
-    begin(&wire, &body);
     wire_error(&wire, &copy);
     answer(&body);
 }
@@ -86,8 +79,8 @@ static void read_delivery(const struct role *role, struct span file)
         .keep_keys = role->setup.keep_keys,
     };
     AUTO_OBJECTS struct delivery_objects objects = {0};
-    AUTO_SECRET_BUF struct buf body;
-    struct wire wire;
+    AUTO_SECRET_BUF struct buf body = {.max = WIRE_MAX};
+    struct wire wire = {.out = &body};
     struct error err = {0};
 
     if (role->setup.faults && fault_commit(file, &channel))
@@ -96,7 +89,6 @@ static void read_delivery(const struct role *role, struct span file)
         answer_error(&err);
         return;
     }
-    begin(&wire, &body);
     wire_error(&wire, &err);
     wire_objects(&wire, &objects, options.keep_keys);
     if (body.full) {
@@ -110,15 +102,14 @@ static void read_delivery(const struct role *role, struct span file)
 static void parse_cert(struct span der)
 {
     AUTO_CERT struct cert cert = {0};
-    AUTO_BUF struct buf body;
-    struct wire wire;
+    AUTO_BUF struct buf body = {.max = WIRE_MAX};
+    struct wire wire = {.out = &body};
     struct error err = {0};
 
     if (cert_parse(der, &cert, &err) < 0) {
         answer_error(&err);
         return;
     }
-    begin(&wire, &body);
     wire_error(&wire, &err);
     wire_cert(&wire, &cert);
     answer(&body);
@@ -170,15 +161,14 @@ static int order_chain(const struct role *role, struct span message, struct chai
 static void build_chain(const struct role *role, struct span message)
 {
     AUTO_CHAIN struct chain chain = {0};
-    AUTO_BUF struct buf body;
-    struct wire wire;
+    AUTO_BUF struct buf body = {.max = WIRE_MAX};
+    struct wire wire = {.out = &body};
     struct error err = {0};
 
     if (order_chain(role, message, &chain, &err) < 0) {
         answer_error(&err);
         return;
     }
-    begin(&wire, &body);
     wire_error(&wire, &err);
     wire_chain(&wire, &chain);
     answer(&body);
@@ -189,6 +179,8 @@ static int prepare(struct role *role, struct error *err)
     const struct wire_setup *setup = &role->setup;
     int rc = crypto_prepare(err);
 
+    if (setup->duty == WIRE_READS)
+        delivery_prepare();
     role->anchors = mem_alloc(setup->anchor_count, sizeof(struct anchors *));
     for (size_t i = 0; i < setup->anchor_count && rc == 0; i++) {
         const struct wire_anchors *set = &setup->anchors[i];

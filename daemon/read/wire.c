@@ -202,7 +202,7 @@ static void wire_object(struct wire *wire, struct object *object, bool keep_keys
 
     object->kind = (enum object_kind)wire_number(wire, object->kind, OBJECT_BROKEN);
     if (has_der(object->kind))
-        most = object->kind == OBJECT_CERTIFICATE ? CERT_DER_MAX : WIRE_FILE_MAX;
+        most = object->kind == OBJECT_CERTIFICATE ? CERT_DER_MAX : DELIVERY_FILE_MAX;
     if (object->kind == OBJECT_PRIVATE_KEY && keep_keys)
         most_key = BUF_MAX_DELIVERY;
     wire_blob(wire, &object->der, most);

@@ -12,7 +12,6 @@
 #include "pki/delivery/delivery.h"
 
 enum {
-    WIRE_FILE_MAX = 10 << 20, /* the largest file that is handed to a reader */
     WIRE_MAX = 32 << 20,      /* one message */
     WIRE_FOUND_MAX = 1 << 16, /* certificates in the answer to one WIRE_FIND */
     WIRE_ANCHOR_SETS_MAX = 256,

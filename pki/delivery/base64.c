@@ -45,14 +45,37 @@ static bool is_glue(uint8_t c)
     return is_blank(c) || (c != '\0' && strchr("+,;.&_\\()[]{}", c));
 }
 
+/* "vbCrLf" and its like, of which only the letters at the front are looked at. */
+static bool is_line_constant(struct span in, size_t at)
+{
+    size_t from = at;
+
+    while (from > 0 && at - from < 8 && digit_value(in.data[from - 1], false) >= 0)
+        from--;
+    return in.len - from > 2 && memcmp(in.data + from, "vb", 2) == 0 &&
+           digit_value(in.data[at], false) >= 0;
+}
+
 /* Where the line ends when nothing but the rest of a string follows its quotation mark, else at. */
 static size_t skip_glue(struct span in, size_t at)
 {
     size_t end = at;
 
-    while (end < in.len && is_glue(in.data[end]))
+    while (end < in.len && (is_glue(in.data[end]) || is_line_constant(in, end)))
         end++;
     return end == in.len || is_line_end(in.data[end]) ? end : at;
+}
+
+/* "+ " or ". " in front of a string that goes on: its length, or 0. */
+static size_t joiner_len(struct span in, size_t at)
+{
+    size_t end = at + 1;
+
+    if (in.data[at] != '+' && in.data[at] != '.' && in.data[at] != '&')
+        return 0;
+    while (end < in.len && is_blank(in.data[end]))
+        end++;
+    return end < in.len && is_quote(in.data[end]) ? end - at : 0;
 }
 
 /* The quotation of mail, the comment of a program, in front of a line. */
@@ -60,9 +83,14 @@ static size_t skip_prefix(struct span in, size_t at)
 {
     for (; at < in.len; at++) {
         uint8_t c = in.data[at];
+        size_t glue = is_quote(c) ? skip_glue(in, at + 1) : at;
 
+        if (glue > at + 1 || (is_quote(c) && glue == in.len))
+            return glue;
         if (c == '/' && in.len - at > 2 && in.data[at + 1] == '/' && is_blank(in.data[at + 2]))
             at++;
+        else if (joiner_len(in, at) > 0)
+            at += joiner_len(in, at) - 1;
         else if (!is_blank(c) && !is_quote(c) && (c == '\0' || !strchr(">|#*;:!,", c)))
             break;
     }
@@ -163,14 +191,14 @@ struct span base64_take_head(struct span *body)
     size_t at = 0;
 
     for (;;) {
-        size_t name = at, end;
+        size_t name = skip_prefix(in, at), end;
 
         while (name < in.len && is_line_end(in.data[name]))
             name = skip_prefix(in, name + 1);
         for (end = name; end < in.len && end - name < 64; end++)
             if (digit_value(in.data[end], false) < 0 && in.data[end] != '-')
                 break;
-        if (end == name || end == in.len || in.data[end] != ':')
+        if (end == name || end == in.len || in.data[end] != ':' || in.data[name] <= '9')
             break;
         while (end < in.len && !is_line_end(in.data[end]))
             end++;
@@ -199,6 +227,11 @@ static bool is_whole(struct span der)
     return form != DER_UNKNOWN && form != DER_TRUNCATED && len == der.len;
 }
 
+bool base64_is_der(const struct blob *der)
+{
+    return is_whole(blob_span(der));
+}
+
 bool base64_whole(struct span body, struct blob *ret)
 {
     for (enum way way = 0; way < WAY_COUNT; way++) {
@@ -225,6 +258,7 @@ struct blob base64_loose(struct span body)
 /* ---- without markers ---- */
 
 enum { TOKEN_MIN = 16, DER_MIN = 64 };
+#define NO_TOKEN SIZE_MAX
 
 void base64_finder_init(struct base64_finder *finder, struct span text)
 {
@@ -257,8 +291,8 @@ static size_t announced(struct span text, size_t at)
 
 /*
  * Where the base64 of one piece goes on behind a token: on the next line that is not empty, or
- * behind one blank when all tokens are as long as the first (lines that were joined); 0 when it
- * does not.
+ * behind one blank when all tokens are as long as the first (lines that were joined); NO_TOKEN
+ * when it does not.
  */
 static size_t next_token(struct span text, size_t at, bool same_length)
 {
@@ -267,10 +301,10 @@ static size_t next_token(struct span text, size_t at, bool same_length)
     while (at < text.len && is_blank(text.data[at]))
         at++;
     if (at < text.len && !is_line_end(text.data[at]))
-        return same_length && is_blank(text.data[at - 1]) ? at : 0;
+        return same_length && is_blank(text.data[at - 1]) ? at : NO_TOKEN;
     while (at < text.len && is_line_end(text.data[at]))
         at = skip_prefix(text, at + 1);
-    return at < text.len ? at : 0;
+    return at < text.len ? at : NO_TOKEN;
 }
 
 static bool at_word_end(struct span text, size_t at)
@@ -287,7 +321,7 @@ static bool collect(struct base64_finder *finder, size_t from, size_t size, bool
     size_t need = (size * 4 + 2) / 3, first = 0, at = from;
 
     buf_init(&digits, need);
-    while (at != 0) {
+    while (at != NO_TOKEN) {
         size_t end = token_end(text, at, url);
         size_t left = need - digits.len, len = end - at;
 

@@ -23,6 +23,9 @@ bool base64_strict(struct span body, struct blob *ret);
  * unless the bytes are one whole piece of DER that is met here. */
 bool base64_whole(struct span body, struct blob *ret);
 
+/* Whether it is one whole piece of DER that is met here. */
+bool base64_is_der(const struct blob *der);
+
 /* As mail has it (RFC 2045 6.8): whatever is no digit is left out, and padding ends a group. */
 struct blob base64_loose(struct span body);
 

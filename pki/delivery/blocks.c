@@ -78,22 +78,6 @@ static const char *fault_of(enum pem_state state)
     return NULL;
 }
 
-/* Takes back what was added since. */
-static void cut_list(struct object_list *list, size_t count)
-{
-    while (list->count > count)
-        object_done(&list->items[--list->count]);
-}
-
-static size_t count_useful(const struct object_list *list, size_t since)
-{
-    size_t useful = 0;
-
-    for (size_t i = since; i < list->count; i++)
-        useful += list->items[i].der.len > 0 || list->items[i].kind == OBJECT_PRIVATE_KEY;
-    return useful;
-}
-
 /* Behind the note of each object: that its label promised something else. */
 static void tell_label(struct object_list *list, size_t since, const char *label)
 {
@@ -118,9 +102,10 @@ static int add_key(struct object_list *list, const struct pem_block *block, stru
 }
 
 /* Whatever the label: 1 when the bytes are something of use, which was added. */
-static int add_content(struct object_list *list, const struct pem_block *block, const char *where,
+static int add_content(struct finds *finds, const struct pem_block *block, const char *where,
                        struct error *err)
 {
+    struct object_list *list = &finds->reading->list;
     size_t since = list->count, pkcs7 = list->pkcs7;
     bool trusted = strstr(block->label, "TRUSTED") != NULL;
     int rc;
@@ -130,8 +115,9 @@ static int add_content(struct object_list *list, const struct pem_block *block, 
     rc = object_add_der(list, blob_span(&block->der), trusted, where, err);
     if (rc < 0)
         return rc;
-    if (list->count > since && count_useful(list, since) == 0 && !is_read_label(block->label)) {
-        cut_list(list, since);
+    if (list->count > since && reading_useful(finds->reading, since) == 0 &&
+        !is_read_label(block->label)) {
+        reading_cut(finds->reading, since);
         list->pkcs7 = pkcs7;
         return 0;
     }
@@ -154,19 +140,20 @@ static bool is_key_form(const struct pem_block *block)
 }
 
 /* A key's label is believed unless there is a certificate under it. */
-static int add_under_key_label(struct object_list *list, const struct pem_block *block,
+static int add_under_key_label(struct finds *finds, const struct pem_block *block,
                                const char *where, struct error *err)
 {
+    const struct object_list *list = &finds->reading->list;
     size_t since = list->count;
 
     if (is_key_form(block))
-        return key_add_pem(list, block->head, blob_span(&block->der), where, err);
-    int rc = add_content(list, block, where, err);
+        return key_add_pem(&finds->reading->list, block->head, blob_span(&block->der), where, err);
+    int rc = add_content(finds, block, where, err);
 
     if (rc < 0 || (rc > 0 && (list->count == since || is_certificate(&list->items[since]))))
         return rc;
-    cut_list(list, since);
-    return add_key(list, block, err);
+    reading_cut(finds->reading, since);
+    return add_key(&finds->reading->list, block, err);
 }
 
 static int add_block(struct finds *finds, const struct pem_block *block, size_t bare,
@@ -181,8 +168,8 @@ static int add_block(struct finds *finds, const struct pem_block *block, size_t 
     finds->known += is_read_label(block->label) || pem_label_is_key(block->label) ||
                     name_of_label(block->label);
     if (pem_label_is_key(block->label))
-        return add_under_key_label(list, block, where, err);
-    rc = add_content(list, block, where, err);
+        return add_under_key_label(finds, block, where, err);
+    rc = add_content(finds, block, where, err);
     if (rc != 0)
         return rc;
     if (!is_read_label(block->label)) {
@@ -205,11 +192,11 @@ static int add_find(struct finds *finds, const struct base64_find *find, size_t 
 
     if (rc < 0)
         return rc;
-    if (list->count == since || count_useful(list, since) > 0) {
+    if (list->count == since || reading_useful(finds->reading, since) > 0) {
         (*ret)++;
     } else if (form != DER_SIGNED && form != DER_PKCS7 && form != DER_PKCS12) {
         finds->other = form == DER_PUBLIC_KEY ? "a public key" : finds->other;
-        cut_list(list, since);
+        reading_cut(finds->reading, since);
     }
     return 0;
 }
@@ -293,7 +280,7 @@ static int add_text(struct finds *finds, struct span text, bool quoted, struct e
     buf_init(&plain, TEXT_GROWTH * BUF_MAX_DELIVERY);
     buf_init(&unmarked, TEXT_GROWTH * BUF_MAX_DELIVERY);
     buf_init(&clean, TEXT_GROWTH * BUF_MAX_DELIVERY);
-    cut_list(&finds->reading->list, finds->since);
+    reading_cut(finds->reading, finds->since);
     *finds = (struct finds){.reading = finds->reading, .since = finds->since};
     finds->reading->list.pkcs7 = 0;
     if (quoted) {
@@ -306,18 +293,32 @@ static int add_text(struct finds *finds, struct span text, bool quoted, struct e
     return rc < 0 ? rc : add_all(finds, span_of(clean.data, clean.len), err);
 }
 
+static size_t count_certificates(const struct finds *finds)
+{
+    const struct object_list *list = &finds->reading->list;
+    size_t count = 0;
+
+    for (size_t i = finds->since; i < list->count; i++)
+        count += is_certificate(&list->items[i]);
+    return count;
+}
+
 /* Both ways when it may be quoted-printable and the plain one leaves something open. */
 static int add_best(struct finds *finds, struct span text, struct error *err)
 {
-    struct object_list *list = &finds->reading->list;
+    const struct object_list *list = &finds->reading->list;
     int rc = add_text(finds, text, false, err);
-    size_t useful = count_useful(list, finds->since);
+    size_t plain = count_certificates(finds);
+    size_t useful = reading_useful(finds->reading, finds->since);
 
+    /* Passwords are not tried again on what was read whole. */
     if (rc < 0 || (useful > 0 && useful == list->count - finds->since) ||
         !text_is_quoted_printable(text))
         return rc;
     rc = add_text(finds, text, true, err);
-    if (rc == 0 && count_useful(list, finds->since) <= useful)
+    if (rc == 0 && count_certificates(finds) <= plain &&
+        (count_certificates(finds) < plain ||
+         reading_useful(finds->reading, finds->since) <= useful))
         rc = add_text(finds, text, false, err);
     return rc;
 }

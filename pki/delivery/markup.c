@@ -98,7 +98,7 @@ void text_unquote(struct span text, struct buf *ret)
 /* Between the tag's name and ">" stands no "<", so all tags of a text together are read once. */
 static size_t tag_len(struct span in, size_t *ret_name)
 {
-    enum { NAME_MAX_ = 24, TAG_MAX = 4096 };
+    enum { NAME_MAX_ = 24, TAG_MAX = 400 };
     size_t at = 1;
 
     if (at < in.len && (in.data[at] == '/' || in.data[at] == '?' || in.data[at] == '!'))
@@ -300,7 +300,7 @@ static size_t put_escape(struct span in, bool rtf, struct buf *ret)
     }
 }
 
-void text_unmark(struct span text, struct buf *ret)
+static void unmark_once(struct span text, struct buf *ret)
 {
     bool rtf = has_word(text, "{\\rtf");
 
@@ -318,4 +318,17 @@ void text_unmark(struct span text, struct buf *ret)
             buf_add(ret, text.data, len = 1);
         text = behind(text, len);
     }
+}
+
+void text_unmark(struct span text, struct buf *ret)
+{
+    AUTO_SECRET_BUF struct buf once;
+
+    buf_init(&once, ret->max);
+    unmark_once(text, &once);
+    if (once.len == text.len) {
+        buf_add(ret, once.data, once.len);
+        return;
+    }
+    unmark_once(span_of(once.data, once.len), ret);
 }

@@ -195,12 +195,28 @@ static size_t read_unended(struct span body, struct blob *ret)
     if (!base64_next(&finder, &find))
         return 0;
     for (size_t i = 0; i < find.from; i++)
-        if (!memchr(" \t\n>|\"'", body.data[i], 8)) {
+        if (!memchr(" \t\n>|\"'#*;/:,", body.data[i], 14)) {
             blob_wipe(&find.der);
             return 0;
         }
     *ret = blob_take(&find.der);
     return ret->len > 0 ? find.to : 0;
+}
+
+/* What stands between BEGIN and an END. DER in any way goes before anything else in the strict one.
+ */
+static enum pem_state read_ended(struct span body, bool same_label, struct blob *ret)
+{
+    AUTO_SECRET struct blob strict = {0};
+    bool good = base64_strict(body, &strict);
+
+    if (!(good && base64_is_der(&strict)) && base64_whole(body, ret))
+        return PEM_WHOLE;
+    if (!same_label && !(good && base64_is_der(&strict)))
+        return PEM_OTHER_END;
+    if (good)
+        *ret = blob_take(&strict);
+    return good ? PEM_WHOLE : PEM_BAD_BASE64;
 }
 
 /* Fills in what stands between BEGIN and the next marker, which is NULL at the end of the text. */
@@ -222,10 +238,7 @@ static void read_body(struct pem_reader *reader, const struct marker *begin,
     }
     reader->at = end->again;
     reader->gap = end->to;
-    if (!is_same_label(begin->label, end->label))
-        ret->state = base64_whole(body, &ret->der) ? PEM_WHOLE : PEM_OTHER_END;
-    else if (!base64_strict(body, &ret->der) && !base64_whole(body, &ret->der))
-        ret->state = PEM_BAD_BASE64;
+    ret->state = read_ended(body, is_same_label(begin->label, end->label), &ret->der);
 }
 
 bool pem_next(struct pem_reader *reader, struct pem_block *ret)

@@ -8,6 +8,22 @@ bool reading_may_open(const struct reading *reading, bool is_archive)
     return reading->depth < READING_DEPTH_MAX && !(is_archive && reading->in_archive);
 }
 
+size_t reading_useful(const struct reading *reading, size_t since)
+{
+    size_t useful = 0;
+
+    for (size_t i = since; i < reading->list.count; i++)
+        useful +=
+            reading->list.items[i].der.len > 0 || reading->list.items[i].kind == OBJECT_PRIVATE_KEY;
+    return useful;
+}
+
+void reading_cut(struct reading *reading, size_t since)
+{
+    while (reading->list.count > since)
+        object_done(&reading->list.items[--reading->list.count]);
+}
+
 int reading_say(struct reading *reading, const char *summary)
 {
     snprintf(reading->summary, sizeof reading->summary, "%s", summary);

@@ -47,6 +47,10 @@ bool reading_may_open(const struct reading *reading, bool is_archive);
  * of a coat as an OBJECT_BROKEN too. Returns 1, or the failure to add it. */
 int reading_unopened(struct reading *reading, const char *what, struct error *err);
 
+/* How many certificates, requests, lists and keys were added since; and takes back all that was. */
+size_t reading_useful(const struct reading *reading, size_t since);
+void reading_cut(struct reading *reading, size_t since);
+
 /* Sets the summary; returns 1. */
 int reading_say(struct reading *reading, const char *summary);
 

@@ -153,9 +153,10 @@ bool signed_is_sequence(struct span content)
     struct der_item item;
     size_t count = 0;
 
-    while (der_take(&content, DER_SEQUENCE, &item) && looks_signed(item.content))
-        count++;
-    return count > 0 && content.len == 0;
+    for (; content.len > 0; count++)
+        if (!der_take(&content, DER_SEQUENCE, &item) || !looks_signed(item.content))
+            return false;
+    return count > 0;
 }
 
 int signed_add_sequence(struct object_list *list, struct span content, const char *where,

@@ -33,7 +33,8 @@ void text_to_utf8(struct span file, enum text_charset charset, struct buf *ret);
 bool text_is_quoted_printable(struct span text);
 void text_unquote(struct span text, struct buf *ret);
 
-/* Takes HTML or RTF marks and escapes out (markup.c), then makes everything ASCII (text.c). */
+/* Takes marks of HTML or RTF and escapes out, also where they were escaped themselves (markup.c);
+ * makes everything ASCII (text.c). */
 void text_unmark(struct span text, struct buf *ret);
 void text_clean(struct span text, struct buf *ret);
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "store/events.h"
 #include "store/notices.h"
 
@@ -304,6 +305,33 @@ START_TEST(request_once_it_is_made)
 }
 END_TEST
 
+START_TEST(key_tells_whose_it_is)
+{
+    AUTO_RENEWAL struct renewal_row row = {0};
+    struct error err = {0};
+    char hex[2 * SHA256_LEN + 1];
+    int64_t id = harness_www(&harness);
+
+    ck_ok(renewals_accepted(harness.inventory, id, &row, &err));
+    AUTO_FREE char *path =
+        mem_printf("/v1/keys/%s", text_hex(row.key.spki_sha256, SHA256_LEN, hex));
+    AUTO_ANSWER struct answer ours = harness_ask(&harness, "GET", path, NULL);
+    ck_assert_int_eq(ours.status, 200);
+    ck_assert_uint_eq(json_array_size(at(ours.json, "renewals")), 1);
+    ck_json_text(ours.json, "renewals.0.certificate", "www");
+    ck_json_number(ours.json, "renewals.0.renewal", row.id);
+    ck_json_text(ours.json, "renewals.0.request", "accepted");
+    ck_json_text(ours.json, "renewals.0.sha256", text_hex(row.leaf_sha256, SHA256_LEN, hex));
+
+    path[strlen(path) - 1] = path[strlen(path) - 1] == '0' ? '1' : '0';
+    AUTO_ANSWER struct answer none = harness_ask(&harness, "GET", path, NULL);
+    ck_assert_int_eq(none.status, 200);
+    ck_assert_uint_eq(json_array_size(at(none.json, "renewals")), 0);
+    AUTO_ANSWER struct answer bad = harness_ask(&harness, "GET", "/v1/keys/www", NULL);
+    ck_refused(bad, 400, "E_INPUT", "SHA-256 of a public key");
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *suite = suite_create("api-read");
@@ -320,6 +348,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, explain_of_a_new_one);
     tcase_add_test(tcase, history_of_one_and_of_all);
     tcase_add_test(tcase, request_once_it_is_made);
+    tcase_add_test(tcase, key_tells_whose_it_is);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -106,6 +106,6 @@ struct blob harness_seed(const char *name)
     struct blob data = {0};
     struct error err = {0};
 
-    ck_ok(file_read(path, WIRE_FILE_MAX, &data, &err));
+    ck_ok(file_read(path, DELIVERY_FILE_MAX, &data, &err));
     return data;
 }

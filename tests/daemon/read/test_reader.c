@@ -70,7 +70,7 @@ START_TEST(every_kind_of_file)
         }
     closedir(dir);
     ck_assert_uint_gt(count, 20);
-    ck_assert_uint_eq(0, harness_tellings);
+    ck_assert_msg(harness_tellings == 0, "%s", harness_told);
     reader_close(reader);
 }
 END_TEST
@@ -78,14 +78,14 @@ END_TEST
 START_TEST(limits_of_size)
 {
     struct reader *reader = harness_open((struct reader_options){0});
-    AUTO_FREE uint8_t *large = mem_alloc(WIRE_FILE_MAX + 1, 1);
+    AUTO_FREE uint8_t *large = mem_alloc(DELIVERY_FILE_MAX + 1, 1);
     AUTO_OBJECTS struct delivery_objects objects = {0};
     AUTO_CERT struct cert cert = {0};
 
-    ck_fails(reader_read_delivery(reader, span_of(large, WIRE_FILE_MAX + 1), &objects, &err),
+    ck_fails(reader_read_delivery(reader, span_of(large, DELIVERY_FILE_MAX + 1), &objects, &err),
              E_TOO_LARGE, "at most 10485760 bytes");
     memcpy(large, "PK\3\4", 4);
-    int rc = reader_read_delivery(reader, span_of(large, WIRE_FILE_MAX), &objects, &err);
+    int rc = reader_read_delivery(reader, span_of(large, DELIVERY_FILE_MAX), &objects, &err);
     ck_assert_msg(rc == 0 || rc == E_TOO_LARGE, "%s", err.text);
     ck_fails(reader_parse_cert(reader, span_of(large, CERT_DER_MAX + 1), &cert, &err), E_TOO_LARGE,
              "at most 65536");
@@ -164,7 +164,7 @@ START_TEST(chains)
     request.pool = &(struct chain_pool){&asked, find};
     ck_fails(reader_build_chain(reader, 1, &request, &added, &err), E_IO, "cannot be read");
     harness_read_well(reader);
-    ck_assert_uint_eq(0, harness_tellings);
+    ck_assert_msg(harness_tellings == 0, "%s", harness_told);
     reader_close(reader);
 }
 END_TEST
@@ -205,7 +205,7 @@ START_TEST(deadlines)
     harness_read_well(reader);
     ck_fails(harness_read(reader, "spin", &err), E_REFUSED,
              "took longer than 0.3 s of processor time");
-    ck_assert_uint_eq(0, harness_tellings);
+    ck_assert_msg(harness_tellings == 0, "%s", harness_told);
     harness_read_well(reader);
     reader_close(reader);
     reader = harness_open((struct reader_options){.limits = {500, 5000}});
@@ -323,7 +323,7 @@ START_TEST(many_files_few_processes)
     }
     /* Replaced after 512 requests. */
     ck_assert_uint_eq(4, processes);
-    ck_assert_uint_eq(0, harness_tellings);
+    ck_assert_msg(harness_tellings == 0, "%s", harness_told);
     reader_tidy(reader, 3600000);
     harness_child();
     reader_tidy(reader, 0);
