@@ -1,6 +1,6 @@
-/* One leaf of a delivery on its way to a verdict: whose it is (match.c), whether it is taken
- * (leaf.c), and who may bring a key with it (delivered.c). For these files and their callers in
- * life/ alone. */
+/* One leaf of a delivery on its way to a verdict: whose it is (match.c), what that alone
+ * answers (take.c), whether it passes (leaf.c), and who may bring a key with it (delivered.c). For
+ * these files and their callers in life/ alone. */
 #ifndef UL_DAEMON_LIFE_LEAF_H
 #define UL_DAEMON_LIFE_LEAF_H
 
@@ -58,6 +58,14 @@ struct leaf_input {
  * transaction. */
 int leaf_take(struct life *life, const struct leaf_input *input, struct leaf_outcome *ret,
               struct error *err);
+
+/* Judges a leaf for the renewal it was matched to; delivered: a renewal is made for the key that
+ * came with it. *ret may say more before. Part of the open transaction. */
+int leaf_judge(struct life *life, const struct leaf_input *input, struct match *match,
+               bool delivered, struct leaf_outcome *ret, struct error *err);
+/* Keeps it in quarantine: nobody need drop again what may yet become good. */
+int leaf_set_aside(struct life *life, const struct leaf_input *input, enum quarantine_why why,
+                   struct error *err);
 
 /* Why a leaf is not taken for the renewal it was matched to, by the gates and by what is here
  * already, and what is only worth a warning; both appended, "; " between. delivered: it brings its
