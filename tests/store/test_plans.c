@@ -23,6 +23,7 @@ static const char *const allowed[] = {
     "SCAN renewals USING INDEX renewals_waiting_chain",
     "SCAN notices USING INDEX notices_waiting",
     "SCAN quarantine USING INDEX quarantine_by_chain",
+    "SCAN quarantine USING INDEX quarantine_unbound",
     "SCAN quarantine USING COVERING INDEX quarantine_by_chain",
     /* a thousand at most, ended by LIMIT */
     "SCAN quarantine",
