@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "notify/mail.h"
+#include "daemon/fetch/fetch.h"
 #include "daemon/read/reader.h"
 
 enum { READER_IDLE_MS = 30000 };
@@ -80,11 +81,11 @@ static int parse_cert(void *self, struct span der, struct cert *ret, struct erro
     return reader_parse_cert(world->reader, der, ret, err);
 }
 
-static int build_chain(void *self, const struct chain_order *order, struct chain *ret,
-                       struct error *err)
+/* The anchors are named by their number among the reader's. */
+static int make_chain_request(const struct real_world *world, const struct chain_order *order,
+                              struct chain_request *ret, size_t *ret_anchors, struct error *err)
 {
-    const struct real_world *world = self;
-    const struct chain_request request = {
+    *ret = (struct chain_request){
         .leaf = order->leaf,
         .pool = order->pool,
         .added_anchors = order->added_anchors,
@@ -92,10 +93,48 @@ static int build_chain(void *self, const struct chain_order *order, struct chain
         .purpose = order->purpose,
     };
 
-    for (size_t i = 0; i < world->anchor_count; i++)
-        if (world->anchors[i].policy == order->policy)
-            return reader_build_chain(world->reader, world->anchors[i].set, &request, ret, err);
+    for (size_t i = 0; i < world->anchor_count; i++) {
+        if (world->anchors[i].policy != order->policy)
+            continue;
+        *ret_anchors = world->anchors[i].set;
+        return 0;
+    }
     return error_set(err, E_CONFIG, "policy %s: has no trust anchors", order->policy->name);
+}
+
+static int build_chain(void *self, const struct chain_order *order, struct chain *ret,
+                       struct error *err)
+{
+    const struct real_world *world = self;
+    struct chain_request request;
+    size_t anchors = 0;
+    int rc = make_chain_request(world, order, &request, &anchors, err);
+
+    return rc < 0 ? rc : reader_build_chain(world->reader, anchors, &request, ret, err);
+}
+
+static int find_gap(void *self, const struct chain_order *order, struct blob *ret,
+                    struct error *err)
+{
+    const struct real_world *world = self;
+    struct chain_request request;
+    size_t anchors = 0;
+    int rc = make_chain_request(world, order, &request, &anchors, err);
+
+    return rc < 0 ? rc : reader_find_gap(world->reader, anchors, &request, ret, err);
+}
+
+static int fetch(void *self, const char *url, struct blob *ret, struct error *err)
+{
+    const struct config *config = ((const struct real_world *)self)->config;
+    const struct fetch_rules rules = {
+        .allow = (const char *const *)config->aia_allow.items,
+        .allow_count = config->aia_allow.count,
+        .ports = config->aia_ports,
+        .port_count = config->aia_port_count,
+    };
+
+    return fetch_get(&rules, url, ret, err);
 }
 
 static int write_request(void *self, const char *name, struct span csr_pem, struct error *err)
@@ -277,6 +316,8 @@ int world_open(const struct config *config, struct keeper *keeper, struct real_w
                       .read_delivery = read_delivery,
                       .parse_cert = parse_cert,
                       .build_chain = build_chain,
+                      .find_gap = find_gap,
+                      .fetch = fetch,
                       .write_request = write_request,
                       .live_read = live_pair_read,
                       .check = check,

@@ -18,6 +18,8 @@
     X(NOTICE_REJECTED,      "rejected") \
     X(NOTICE_UNUSABLE,      "unusable") \
     X(NOTICE_WAITING_CHAIN, "waiting-chain") \
+    X(NOTICE_CHAIN_ENDS,    "chain-ends") \
+    X(NOTICE_RECHAINED,     "rechained") \
     X(NOTICE_DEPLOYED,      "deployed") \
     X(NOTICE_ROLLED_BACK,   "rolled-back") \
     X(NOTICE_FAILED,        "failed") \

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include <openssl/err.h>
@@ -16,6 +17,7 @@ enum { SERIAL_MAX = 20, KEY_BITS_MAX = 8192, PEM_LINE_BYTES = 48 };
 void cert_done(struct cert *cert)
 {
     names_done(&cert->names);
+    names_done(&cert->issuer_urls);
     *cert = (struct cert){0};
 }
 
@@ -245,6 +247,37 @@ static int read_alternative_names(const X509 *x509, struct names *ret, struct er
     return 0;
 }
 
+static bool is_web_url(struct span raw)
+{
+    if (raw.len < 8 || raw.len > CERT_URL_MAX ||
+        (strncasecmp((const char *)raw.data, "http://", 7) != 0 &&
+         strncasecmp((const char *)raw.data, "https://", 8) != 0))
+        return false;
+    for (size_t i = 0; i < raw.len; i++)
+        if (raw.data[i] <= 0x20 || raw.data[i] >= 0x7F || raw.data[i] == '\\')
+            return false;
+    return true;
+}
+
+/* A hint and nothing more: one that cannot be read is none. */
+static void read_issuer_urls(const X509 *x509, struct names *ret)
+{
+    AUTHORITY_INFO_ACCESS *list = X509_get_ext_d2i(x509, NID_info_access, NULL, NULL);
+
+    for (int i = 0; i < sk_ACCESS_DESCRIPTION_num(list) && ret->count < CERT_URLS_MAX; i++) {
+        const ACCESS_DESCRIPTION *item = sk_ACCESS_DESCRIPTION_value(list, i);
+        const GENERAL_NAME *place = item->location;
+
+        if (OBJ_obj2nid(item->method) != NID_ad_ca_issuers || place->type != GEN_URI)
+            continue;
+        const ASN1_STRING *text = place->d.uniformResourceIdentifier;
+        struct span raw = span_of(ASN1_STRING_get0_data(text), (size_t)ASN1_STRING_length(text));
+        if (is_web_url(raw))
+            names_add_found(ret, NAME_URI, raw);
+    }
+    AUTHORITY_INFO_ACCESS_free(list);
+}
+
 static int read_usage(const X509 *x509, struct cert *cert, struct error *err)
 {
     AUTO_OF(EXTENDED_KEY_USAGE) EXTENDED_KEY_USAGE *usage = NULL;
@@ -300,6 +333,7 @@ static int read_all(X509 *x509, struct cert *cert, struct error *err)
         return rc;
     read_serial(x509, cert);
     read_signature(x509, cert);
+    read_issuer_urls(x509, &cert->issuer_urls);
     return 0;
 }
 

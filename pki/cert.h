@@ -10,6 +10,7 @@
 #include "pki/names.h"
 
 enum { SHA256_LEN = 32, CERT_DN_MAX = 512, CERT_DER_MAX = 64 << 10, CERT_SAN_MAX = 1000 };
+enum { CERT_URLS_MAX = 4, CERT_URL_MAX = 1024 };
 
 struct cert {
     char subject[CERT_DN_MAX]; /* RFC 4514 order as OpenSSL prints RFC 2253, escaped, one printable
@@ -34,6 +35,8 @@ struct cert {
     bool self_signed; /* and its own key verifies its signature */
     bool usable_as_server; /* no extendedKeyUsage, or serverAuth or any among it */
     bool usable_as_client;
+    struct names issuer_urls; /* caIssuers of authorityInfoAccess (RFC 5280 4.2.2.1): the first few
+                                 that are http or https in printable ASCII; hints of a stranger */
     struct names names; /* subjectAltName only; the common name does not count (RFC 9525 6.3) */
 };
 

@@ -24,6 +24,7 @@ struct dead_ends {
     char missing[CERT_DN_MAX];   /* issuer that is not known... */
     size_t missing_depth;        /* ...at this place of the path, 0 for none */
     size_t strangers;            /* certificates of its name that another key belongs to */
+    struct link gap;             /* the one whose issuer that is */
     bool circle, too_deep, too_many;
 };
 
@@ -31,7 +32,7 @@ struct search {
     const struct chain_pool *pool;
     const struct anchors *anchors;
     utc_t at;
-    bool as_server;
+    enum chain_purpose purpose;
     struct path path; /* where the search stands */
     struct path best; /* its links are in best_links */
     struct links best_links;
@@ -188,6 +189,8 @@ static void note_missing(struct search *search, size_t strangers)
     ends->missing_depth = search->path.count;
     ends->strangers = strangers;
     link_issuer(top(search), ends->missing);
+    link_done(&ends->gap);
+    ends->gap = link_share(top(search));
 }
 
 /* Costs nothing: without it a curve of 571 bits would take 3 ms to say no to a P-256 signature. */
@@ -250,7 +253,7 @@ static void judge(struct search *search)
 
     if (search->best.count > 0 && !path_is_better(&search->path, &search->best))
         return;
-    if (path_check(&search->path, search->at, search->as_server, &err) < 0)
+    if (path_check(&search->path, search->at, search->purpose, &err) < 0)
         note_rule(search, &err);
     else
         keep_best(search);
@@ -356,20 +359,37 @@ static void write_chain(const struct path *path, struct chain *ret)
     *ret = chain;
 }
 
-static int run(struct search *search, struct chain *ret, struct error *err)
+static int write_gap(const struct search *search, struct blob *ret, struct error *err)
+{
+    AUTO_BLOBS struct blobs found = {0};
+
+    if (search->best.count == 0 && search->dead_ends.gap.x509)
+        link_add_der(&search->dead_ends.gap, &found);
+    if (found.count == 0)
+        return error_set(err, E_NOT_FOUND, "chain: no issuer is missing");
+    *ret = blob_take(&found.items[0]);
+    return 0;
+}
+
+/* One of ret and ret_gap is NULL. */
+static int run(struct search *search, struct chain *ret, struct blob *ret_gap, struct error *err)
 {
     int rc = climb(search, err);
 
-    if (rc == 0 && search->best.count == 0)
+    if (rc == 0 && ret_gap)
+        rc = write_gap(search, ret_gap, err);
+    else if (rc == 0 && search->best.count == 0)
         rc = explain(&search->dead_ends, err);
-    if (rc == 0)
+    if (rc == 0 && ret)
         write_chain(&search->best, ret);
     links_done(&search->best_links);
+    link_done(&search->dead_ends.gap);
     ERR_clear_error();
     return rc;
 }
 
-int chain_build(const struct chain_request *request, struct chain *ret, struct error *err)
+static int build(const struct chain_request *request, struct chain *ret, struct blob *ret_gap,
+                 struct error *err)
 {
     struct link link;
     char subject[CERT_DN_MAX];
@@ -380,7 +400,7 @@ int chain_build(const struct chain_request *request, struct chain *ret, struct e
     struct search search = {.pool = request->pool,
                             .anchors = request->anchors,
                             .at = request->at,
-                            .as_server = link_is_server(&link),
+                            .purpose = request->purpose,
                             .path = {.links = {&link}, .count = 1}};
     if (X509_self_signed(link.x509, 1) == 1)
         rc = error_set(err, E_REFUSED,
@@ -388,7 +408,17 @@ int chain_build(const struct chain_request *request, struct chain *ret, struct e
                        "signed by its own key",
                        link_subject(&link, subject));
     else
-        rc = run(&search, ret, err);
+        rc = run(&search, ret, ret_gap, err);
     link_done(&link);
     return rc;
+}
+
+int chain_build(const struct chain_request *request, struct chain *ret, struct error *err)
+{
+    return build(request, ret, NULL, err);
+}
+
+int chain_find_gap(const struct chain_request *request, struct blob *ret, struct error *err)
+{
+    return build(request, NULL, ret, err);
 }

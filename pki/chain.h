@@ -76,4 +76,11 @@ void chain_done(struct chain *chain);
  */
 int chain_build(const struct chain_request *request, struct chain *ret, struct error *err);
 
+/*
+ * Where the search of chain_build ends for want of an issuer: the certificate furthest up, in DER,
+ * whose issuer is not known; each below it was proved to be signed by the next. E_NOT_FOUND when no
+ * issuer is missing, whatever else is wrong.
+ */
+int chain_find_gap(const struct chain_request *request, struct blob *ret, struct error *err);
+
 #endif

@@ -7,7 +7,7 @@
 #include "base/error.h"
 
 /* Loads whatever OpenSSL and the C library would load from files at first use (configuration,
- * providers, the time zone). E_CRYPTO. */
+ * providers, the time zone, which is UTC from here on). E_CRYPTO. */
 int crypto_prepare(struct error *err);
 
 #endif

@@ -228,8 +228,62 @@ static void say_goodbye(SSL *ssl, int fd)
     ERR_clear_error();
 }
 
+static int read_plain(void *self, uint8_t *data, size_t max, size_t *ret, struct error *err)
+{
+    const struct attempt *attempt = self;
+
+    for (;;) {
+        ssize_t got = recv(attempt->fd, data, max, 0);
+
+        if (got > 0) {
+            *ret = (size_t)got;
+            return 0;
+        }
+        if (got == 0)
+            return error_set(err, E_NETWORK, "connection closed before TLS");
+        if (errno != EAGAIN && errno != EINTR)
+            return error_set_errno(err, errno, "cannot read");
+        int rc = wait_for(attempt, POLLIN, err);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+static int write_plain(void *self, struct span data, struct error *err)
+{
+    const struct attempt *attempt = self;
+
+    while (data.len > 0) {
+        ssize_t sent = send(attempt->fd, data.data, data.len, MSG_NOSIGNAL);
+
+        if (sent >= 0)
+            data = span_of(data.data + sent, data.len - (size_t)sent);
+        else if (errno != EAGAIN && errno != EINTR)
+            return error_set_errno(err, errno, "cannot write");
+        else if (wait_for(attempt, POLLOUT, err) < 0)
+            return err ? err->code : E_TIMEOUT;
+    }
+    return 0;
+}
+
+static int talk_first(struct attempt *attempt, enum starttls protocol, const char *host,
+                      struct error *err)
+{
+    const struct starttls_line line = {attempt, read_plain, write_plain};
+    int rc = starttls_talk(&line, protocol, host, err);
+
+    return rc < 0 && rc != E_TIMEOUT ? error_wrap(err, rc, "probe %s", attempt->address->text) : rc;
+}
+
 int probe_handshake(const struct probe_address *address, const char *server_name, int timeout_ms,
                     struct probe_result *ret, struct error *err)
+{
+    return probe_starttls(address, server_name, STARTTLS_NONE, timeout_ms, ret, err);
+}
+
+int probe_starttls(const struct probe_address *address, const char *server_name,
+                   enum starttls protocol, int timeout_ms, struct probe_result *ret,
+                   struct error *err)
 {
     struct attempt attempt = {address, timeout_ms, now_ms() + timeout_ms, -1};
     AUTO_OF(SSL) SSL *ssl = NULL;
@@ -243,6 +297,8 @@ int probe_handshake(const struct probe_address *address, const char *server_name
         return crypto_error(err, E_CRYPTO, "probe %s: cannot prepare", address->text);
     int rc = connect_to(&attempt, err);
     AUTO_FD int fd = attempt.fd;
+    if (rc == 0)
+        rc = talk_first(&attempt, protocol, server_name, err);
     if (rc < 0)
         return rc;
     if (!SSL_set_fd(ssl, fd))

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "pki/starttls.h"
 
 enum { PROBE_ADDRESSES_MAX = 16, PROBE_ADDRESS_TEXT_MAX = 64 };
 
@@ -38,5 +39,10 @@ void probe_result_done(struct probe_result *result);
  * OpenSSL writes. Blocks its thread for timeout_ms at most; any number of threads may probe. */
 int probe_handshake(const struct probe_address *address, const char *server_name, int timeout_ms,
                     struct probe_result *ret, struct error *err);
+
+/* As probe_handshake, after what a protocol says before TLS. */
+int probe_starttls(const struct probe_address *address, const char *server_name,
+                   enum starttls protocol, int timeout_ms, struct probe_result *ret,
+                   struct error *err);
 
 #endif

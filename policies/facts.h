@@ -25,6 +25,8 @@ struct renewal_facts {
     utc_t reminded_at;    /* last reminder that no delivery came */
     utc_t failed_at;      /* last failure to make key or CSR, or to hand over */
     int failures;
+    utc_t fetched_at; /* what its chain lacks was last asked for at the URL that names it */
+    int fetches;
 };
 
 /* One target of the newest accepted renewal. */
@@ -49,7 +51,10 @@ struct certificate_facts {
     utc_t retired_at;
     /* newest accepted renewal */
     bool accepted;
+    utc_t accepted_at;
     utc_t not_before, not_after;
+    utc_t chain_not_after; /* the first end among it and its intermediates */
+    utc_t rechain_at;      /* a chain that lives longer was last looked for in vain */
     /* what is in service: the oldest end among the targets' verified renewals, the accepted one
      * when there is no target */
     utc_t live_not_before, live_not_after; /* UTC_NEVER: nothing known to be in service */
@@ -73,6 +78,7 @@ struct certificate_facts {
     X(STATE_WAITING_CHAIN,  "waiting chain",  "has its certificate and waits for the intermediates") \
     X(STATE_DEPLOYING,      "deploying",      "has its new certificate and is being installed") \
     X(STATE_ROLLED_BACK,    "rolled back",    "could not be installed; the previous certificate is in service") \
+    X(STATE_CHAIN_ENDS,     "chain ends",     "is in service with an intermediate that ends before it does") \
     X(STATE_EXPIRED,        "expired",        "has expired in service")
 /* clang-format on */
 
@@ -93,6 +99,14 @@ utc_t policy_due(const struct policy *policy, utc_t not_before, utc_t not_after)
  */
 utc_t policy_renewal_due(const struct certificate_facts *facts, const struct policy *policy);
 
+/*
+ * When a longer-living chain is to be looked for, since an intermediate ends before the certificate
+ * itself; UTC_NEVER when none does. The same lead as for a certificate that ends then, three weeks
+ * at least, though not as soon as the chain was accepted.
+ */
+utc_t policy_rechain_due(const struct certificate_facts *facts, const struct policy *policy,
+                         utc_t now);
+
 /* What is so. When several hold, the one that needs attention most: expired before all others. */
 enum state policy_state(const struct certificate_facts *facts, const struct policy *policy,
                         utc_t now);
@@ -105,6 +119,9 @@ enum state policy_state(const struct certificate_facts *facts, const struct poli
     X(ACTION_HAND_OVER,    "hand over",    OWNER_DAEMON, "write the CSR and tell people") \
     X(ACTION_REMIND,       "remind",       OWNER_PERSON, "remind people that the authority's certificate has not come") \
     X(ACTION_TELL_CHAIN,   "tell chain",   OWNER_PERSON, "tell people that the chain is missing") \
+    X(ACTION_FETCH,        "fetch",        OWNER_DAEMON, "ask the authority's web server for the missing intermediate") \
+    X(ACTION_RECHAIN,      "rechain",      OWNER_DAEMON, "look for a chain that does not end before the certificate") \
+    X(ACTION_RECHAIN_AGAIN, "rechain again", OWNER_PERSON, "look again for a chain that does not end before the certificate") \
     X(ACTION_DEPLOY,       "deploy",       OWNER_DAEMON, "install on a target") \
     X(ACTION_TELL_EXPIRY,  "tell expiry",  OWNER_DAEMON, "tell people that it expires") \
     X(ACTION_TELL_EXPIRED, "tell expired", OWNER_PERSON, "tell people that it has expired")

@@ -200,9 +200,15 @@ static void read_times(struct reader *reader, const struct yaml_node *map)
 
 static void read_trust(struct reader *reader, const struct yaml_node *map)
 {
+    static const char *const aia_words[] = {"off", "on", NULL};
     struct policy *raw = &reader->draft->raw;
     bool *has = reader->draft->has;
     const struct yaml_node *anchors;
+    int aia;
+
+    has[HAS_AIA] = yaml_choice(reader->yaml, map, "aia", aia_words, &aia);
+    if (has[HAS_AIA])
+        raw->aia = aia == 1;
 
     has[HAS_ISSUERS] =
         yaml_text_list(reader->yaml, map, "issuers", POLICY_LIST_MAX, NULL,

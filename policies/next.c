@@ -2,7 +2,7 @@
 
 #include <limits.h>
 
-enum { DAY = 86400, EXPIRED_DAILY_DAYS = 7 };
+enum { MINUTE = 60, DAY = 86400, EXPIRED_DAILY_DAYS = 7, CHAIN_LEAD_DAYS = 21 };
 
 /* The time that stands n seconds before `at`, for an `at` that may be "never". */
 static utc_t before(utc_t at, seconds_t n)
@@ -40,6 +40,32 @@ utc_t policy_renewal_due(const struct certificate_facts *facts, const struct pol
     return due;
 }
 
+/* A part of what the chain had left when it was accepted, a day at most. */
+static seconds_t chain_pause(seconds_t left)
+{
+    return left <= 0 ? 0 : left / 8 < DAY ? left / 8 : DAY;
+}
+
+/* What the chain had left when it was accepted, which is not later than now. */
+static seconds_t chain_left(const struct certificate_facts *facts, utc_t now)
+{
+    return facts->chain_not_after - utc_min(facts->accepted_at, now);
+}
+
+utc_t policy_rechain_due(const struct certificate_facts *facts, const struct policy *policy,
+                         utc_t now)
+{
+    if (!facts->accepted || facts->chain_not_after >= facts->not_after)
+        return UTC_NEVER;
+    seconds_t left = chain_left(facts, now);
+    seconds_t lead = policy_lead(policy, left);
+    if (lead < CHAIN_LEAD_DAYS * DAY)
+        lead = CHAIN_LEAD_DAYS * DAY;
+    utc_t due = before(facts->chain_not_after, lead);
+    utc_t earliest = after(facts->accepted_at, chain_pause(left), now);
+    return due > earliest ? due : earliest;
+}
+
 /* Keeps the earlier of two plans; the first one offered wins among equals. */
 static void offer(struct next *best, enum action action, utc_t at)
 {
@@ -63,6 +89,45 @@ static void offer_reminder(struct next *best, const struct renewal_facts *open,
         offer(best, ACTION_REMIND, after(last, policy->remind_every, now));
 }
 
+static bool waits_for_chain(const struct renewal_facts *open)
+{
+    return open->exists && open->received_at != UTC_NEVER && open->handed_over_at != UTC_NEVER;
+}
+
+static void offer_fetch(struct next *best, const struct certificate_facts *facts,
+                        const struct policy *policy, utc_t now)
+{
+    const struct renewal_facts *open = &facts->open;
+
+    if (policy->aia && waits_for_chain(open))
+        offer(best, ACTION_FETCH,
+              after_failure(policy, open->received_at, open->fetched_at, open->fetches, now));
+}
+
+/*
+ * Looked for daily while nothing better is known; a chain that lives for hours only more often,
+ * until it has ended. For a certificate that has ended itself no chain helps.
+ */
+static void offer_rechain(struct next *best, const struct certificate_facts *facts,
+                          const struct policy *policy, utc_t now)
+{
+    utc_t due = policy_rechain_due(facts, policy, now);
+    seconds_t wait = chain_pause(chain_left(facts, now));
+
+    if (due == UTC_NEVER || now > facts->not_after)
+        return;
+    if (facts->rechain_at == UTC_NEVER) {
+        offer(best, ACTION_RECHAIN, due);
+        return;
+    }
+    if (now > facts->chain_not_after)
+        wait = DAY;
+    else if (wait < MINUTE)
+        wait = MINUTE;
+    utc_t again = after(facts->rechain_at, wait, now);
+    offer(best, ACTION_RECHAIN_AGAIN, again > due ? again : due);
+}
+
 static void offer_renewal(struct next *best, const struct certificate_facts *facts,
                           const struct policy *policy, utc_t now)
 {
@@ -77,7 +142,7 @@ static void offer_renewal(struct next *best, const struct certificate_facts *fac
     else if (open->handed_over_at == UTC_NEVER)
         offer(best, ACTION_HAND_OVER,
               after_failure(policy, open->requested_at, open->failed_at, open->failures, now));
-    else if (open->received_at != UTC_NEVER && open->chain_told_at == UTC_NEVER)
+    else if (waits_for_chain(open) && open->chain_told_at == UTC_NEVER)
         offer(best, ACTION_TELL_CHAIN, after(open->received_at, policy->chain_wait, now));
     else
         offer_reminder(best, open, policy, now);
@@ -166,6 +231,8 @@ struct next policy_next(const struct certificate_facts *facts, const struct poli
         return best;
     offer_deployments(&best, facts, policy, now);
     offer_renewal(&best, facts, policy, now);
+    offer_fetch(&best, facts, policy, now);
+    offer_rechain(&best, facts, policy, now);
     if (facts->live_not_after != UTC_NEVER) {
         offer_ladder(&best, facts, policy, now);
         offer_expired(&best, facts, now);

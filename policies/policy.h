@@ -73,8 +73,9 @@ struct policy {
         issuers; /* allowed issuers, matched as text within the issuer's name; empty: any */
     struct text_list anchors; /* PEM files */
     bool system_anchors;
-    bool take_keys;              /* private keys in the drop folder become renewals, with the
-                                    certificate that comes with them */
+    bool take_keys; /* private keys in the drop folder become renewals, with the
+                       certificate that comes with them */
+    bool aia;       /* missing intermediates are asked for at the URLs that certificates name */
     struct text_list recipients; /* mail addresses */
     int verify_handshakes;       /* consecutive fresh handshakes an endpoint must pass: 3 */
     seconds_t verify_patience; /* how long a reloaded service may take to serve the new certificate:

@@ -97,6 +97,7 @@ void policy_draft_inherit(struct policy_draft *draft, const struct policy *base)
         policy->gates[gate] = FROM(HAS_GATES + gate)->gates[gate];
     policy->system_anchors = FROM(HAS_SYSTEM_ANCHORS)->system_anchors;
     policy->take_keys = FROM(HAS_TAKE_KEYS)->take_keys;
+    policy->aia = FROM(HAS_AIA)->aia;
     policy->verify_handshakes = FROM(HAS_HANDSHAKES)->verify_handshakes;
     policy->verify_patience = FROM(HAS_PATIENCE)->verify_patience;
 }

@@ -87,6 +87,10 @@ enum state policy_state(const struct certificate_facts *facts, const struct poli
             return STATE_ROLLED_BACK;
         deploying = true;
     }
+    utc_t rechain = policy_rechain_due(facts, policy, now);
+    /* Clients fail already. */
+    if (rechain != UTC_NEVER && now > facts->chain_not_after && !deploying)
+        return STATE_CHAIN_ENDS;
     if (facts->open.exists && open_state(&facts->open) >= STATE_REJECTED)
         return open_state(&facts->open);
     if (deploying)
@@ -95,5 +99,7 @@ enum state policy_state(const struct certificate_facts *facts, const struct poli
         return open_state(&facts->open);
     if (!facts->accepted)
         return STATE_UNKNOWN;
+    if (now >= rechain)
+        return STATE_CHAIN_ENDS;
     return now >= policy_renewal_due(facts, policy) ? STATE_DUE : STATE_OK;
 }

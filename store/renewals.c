@@ -9,7 +9,8 @@
     "requested_at,"                                                                        \
     " handed_over_at, leaf, leaf_sha256, not_before, not_after, received_at, accepted_at," \
     " rejected_at, rejected_reason, chain_told_at, reminded_at, superseded_at,"            \
-    " withdrawn_at, failed_at, failures, failed_reason"
+    " withdrawn_at, failed_at, failures, failed_reason, chain_not_after, rechain_of,"      \
+    " rechain_at, fetched_at, fetches"
 
 void renewal_row_done(struct renewal_row *row)
 {
@@ -91,6 +92,11 @@ static void read_columns(struct statement *statement, struct renewal_row *row)
     row->failed_at = statement_read_utc(statement);
     row->failures = (int)statement_read_int(statement);
     row->failed_reason = statement_read_text(statement);
+    row->chain_not_after = statement_read_utc(statement);
+    row->rechain_of = statement_read_int(statement);
+    row->rechain_at = statement_read_utc(statement);
+    row->fetched_at = statement_read_utc(statement);
+    row->fetches = (int)statement_read_int(statement);
 }
 
 /* COLUMNS from the fourth on. */
@@ -118,6 +124,11 @@ static void bind_columns(struct statement *statement, const struct renewal_row *
     statement_bind_utc(statement, row->failed_at);
     statement_bind_int(statement, row->failures);
     statement_bind_text(statement, row->failed_reason);
+    statement_bind_utc(statement, row->chain_not_after);
+    statement_bind_id(statement, row->rechain_of);
+    statement_bind_utc(statement, row->rechain_at);
+    statement_bind_utc(statement, row->fetched_at);
+    statement_bind_int(statement, row->fetches);
 }
 
 int renewals_update(struct inventory *inventory, const struct renewal_row *row, struct error *err)
@@ -129,7 +140,8 @@ int renewals_update(struct inventory *inventory, const struct renewal_row *row, 
         " requested_at = ?, handed_over_at = ?, leaf = ?, leaf_sha256 = ?, not_before = ?,"
         " not_after = ?, received_at = ?, accepted_at = ?, rejected_at = ?, rejected_reason = ?,"
         " chain_told_at = ?, reminded_at = ?, superseded_at = ?, withdrawn_at = ?, failed_at = ?,"
-        " failures = ?, failed_reason = ? WHERE id = ?",
+        " failures = ?, failed_reason = ?, chain_not_after = ?, rechain_of = ?, rechain_at = ?,"
+        " fetched_at = ?, fetches = ? WHERE id = ?",
         &statement, err);
 
     if (rc < 0)
@@ -301,6 +313,30 @@ int renewals_waiting_chain(struct inventory *inventory, renewal_fn fn, void *sel
 {
     AUTO_IDS struct ids ids = {0};
     int rc = ids_waiting_chain(inventory, &ids, err);
+
+    return rc < 0 ? rc : each(inventory, &ids, fn, self, err);
+}
+
+static int ids_rechain(struct inventory *inventory, size_t limit, struct ids *ret,
+                       struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "SELECT id FROM renewals WHERE rechain_at > 0"
+                            " ORDER BY rechain_at LIMIT ?",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_int(&statement, (int64_t)limit);
+    return statement_ids(&statement, ret, err);
+}
+
+int renewals_rechain(struct inventory *inventory, size_t limit, renewal_fn fn, void *self,
+                     struct error *err)
+{
+    AUTO_IDS struct ids ids = {0};
+    int rc = ids_rechain(inventory, limit, &ids, err);
 
     return rc < 0 ? rc : each(inventory, &ids, fn, self, err);
 }

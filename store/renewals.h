@@ -33,7 +33,14 @@ struct renewal_row {
     utc_t withdrawn_at;  /* somebody called it off */
     utc_t failed_at;     /* last failure of request or hand-over */
     int failures;
-    char *failed_reason; /* NULL */
+    char *failed_reason;   /* NULL */
+    utc_t chain_not_after; /* of an accepted one: the first end among leaf and chain */
+    int64_t rechain_of;    /* it is this renewal's leaf and key, in service then everywhere, under
+                              another chain; 0: it is not */
+    utc_t rechain_at;      /* last time that a chain which lives longer was looked for in vain; 0:
+                              it was, and something new has come since */
+    utc_t fetched_at;      /* last time that what is missing was asked for at the URL it names */
+    int fetches;           /* how often */
 };
 void renewal_row_done(struct renewal_row *row);
 #define AUTO_RENEWAL __attribute__((cleanup(renewal_row_done)))
@@ -72,6 +79,11 @@ int renewals_by_certificate(struct inventory *inventory, int64_t certificate_id,
  * they wait for their chain. */
 int renewals_waiting_chain(struct inventory *inventory, renewal_fn fn, void *self,
                            struct error *err);
+
+/* Renewals for which a chain that lives longer was looked for in vain, and nothing new has come
+ * since; the one that waits longest first. */
+int renewals_rechain(struct inventory *inventory, size_t limit, renewal_fn fn, void *self,
+                     struct error *err);
 
 /* The chain we built for an accepted renewal: replaces what was there; leaf's issuer first, no
  * root. */

@@ -72,6 +72,7 @@ static int put_accepted(const struct api_call *call, int64_t id, json_t *reply, 
     json_put_names(accepted, "names", &cert.names);
     json_put_time(accepted, "not_before", cert.not_before);
     json_put_time(accepted, "not_after", cert.not_after);
+    json_put_time(accepted, "chain_not_after", row.chain_not_after);
     json_put_number(accepted, "intermediates", (int64_t)chain.count);
     json_put_bool(accepted, "key_here", row.key.sealed.len > 0);
     json_put(reply, "accepted", accepted);

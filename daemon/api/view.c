@@ -69,6 +69,7 @@ bool view_problem(const struct view *view, char *ret, size_t size)
     case STATE_REJECTED:
     case STATE_WAITING_CHAIN:
     case STATE_ROLLED_BACK:
+    case STATE_CHAIN_ENDS:
         snprintf(ret, size, "%s", state_says(view->state));
         return true;
     case STATE_RETIRED:

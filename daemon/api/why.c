@@ -44,6 +44,29 @@ static void about_due(const struct view *view, utc_t now, json_t *why)
                      view->policy->name, seconds_format(facts->not_after - due, lead));
 }
 
+/* The intermediate that ends before the certificate, whatever is planned because of it. */
+static void about_chain(const struct api_call *call, const struct view *view, json_t *why)
+{
+    AUTO_RENEWAL struct renewal_row accepted = {0};
+    struct life *life = call->context->life;
+    struct chain_end end = {0};
+    char ends[UTC_TEXT_MAX], leaf_ends[UTC_TEXT_MAX];
+
+    if (!view->facts.accepted || view->facts.retired_at != UTC_NEVER ||
+        view->facts.chain_not_after >= view->facts.not_after ||
+        renewals_accepted(life->inventory, view->row->id, &accepted, NULL) < 0 ||
+        life_chain_end(life, &accepted, &end, NULL) < 0)
+        return;
+    json_append_text(
+        why, "The intermediate %s in the chain %s at %s, before the certificate itself (%s).",
+        end.subject, end.not_after < call->now ? "ended" : "ends",
+        utc_format_plain(end.not_after, ends), utc_format_plain(view->facts.not_after, leaf_ends));
+    if (accepted.rechain_at != UTC_NEVER)
+        json_append_text(why, "No chain that lives longer is known: bring the authority's current "
+                              "intermediate certificates.");
+    chain_end_done(&end);
+}
+
 static void about_leaf(const struct renewal_row *open, json_t *why)
 {
     AUTO_CERT struct cert cert = {0};
@@ -184,6 +207,7 @@ int why_append(const struct api_call *call, const struct view *view, json_t *why
     about_live(view, call->now, why);
     rc = about_targets(call, view, why, errors, err);
     about_due(view, call->now, why);
+    about_chain(call, view, why);
     if (rc != 0)
         return rc;
     rc = renewals_open(call->context->life->inventory, view->row->id, &open, err);

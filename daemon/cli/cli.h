@@ -99,6 +99,7 @@ char *cli_span(const struct cli *cli, utc_t at, char *ret);
 
 #define VERB(name) enum cli_exit name(struct cli *cli, int argc, char **argv)
 VERB(verb_add);
+VERB(verb_check);
 VERB(verb_check_config);
 VERB(verb_explain);
 VERB(verb_help);

@@ -15,11 +15,17 @@
     X(CLI_UNREACHABLE,  7, "the daemon cannot be reached") \
     X(CLI_ROLLED_BACK,  8, "a deployment failed and was rolled back") \
     X(CLI_NOT_VERIFIED, 9, "installed, but not verified over the network")
+/* What `unlapse check` answers instead. */
+#define CHECK_EXIT_TABLE(X) \
+    X(CLI_CHECK_GOOD,          0, "good, perhaps with warnings") \
+    X(CLI_CHECK_BAD,           1, "bad: at least one finding of that severity") \
+    X(CLI_CHECK_USAGE,         2, "the command line is not acceptable") \
+    X(CLI_CHECK_COULD_NOT_LOOK, 3, "could not look: no readable file, no certificate, no connection")
 /* clang-format on */
 
 enum cli_exit {
 #define X(name, value, text) name = (value),
-    EXIT_TABLE(X)
+    EXIT_TABLE(X) CHECK_EXIT_TABLE(X)
 #undef X
 };
 

@@ -62,7 +62,8 @@ enum color color_of_state(const char *state)
         {"ok", COLOR_GOOD},        {"new", COLOR_BUSY},         {"due", COLOR_BUSY},
         {"requested", COLOR_BUSY}, {"handed over", COLOR_BUSY}, {"waiting chain", COLOR_BUSY},
         {"deploying", COLOR_BUSY}, {"rejected", COLOR_BAD},     {"rolled back", COLOR_BAD},
-        {"expired", COLOR_BAD},
+        {"chain ends", COLOR_BAD}, {"expired", COLOR_BAD},      {"good", COLOR_GOOD},
+        {"bad", COLOR_BAD},        {"warning", COLOR_BUSY},
     };
 
     for (size_t i = 0; i < COUNT_OF(colors); i++)

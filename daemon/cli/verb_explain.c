@@ -38,6 +38,7 @@ static void put_waited_for(struct cli *cli, const json_t *json, struct error *ba
                         "drop what comes back"},
         {"rejected", "drop a certificate that fits; the reason for the refusal stands below"},
         {"waiting chain", "drop the authority's intermediate certificates"},
+        {"chain ends", "drop the authority's current intermediate certificates"},
     };
     const char *state = reply_text(json, "state", bad);
 

@@ -83,6 +83,8 @@ static void put_accepted(struct cli *cli, const json_t *json, struct error *bad)
     put_text(cli, "Signature", reply_text(accepted, "signature", bad));
     put_time(cli, "From", reply_time(accepted, "not_before", bad));
     put_time(cli, "To", reply_time(accepted, "not_after", bad));
+    if (reply_time(accepted, "chain_not_after", bad) < reply_time(accepted, "not_after", bad))
+        put_time(cli, "Chain to", reply_time(accepted, "chain_not_after", bad));
     put_time(cli, "Accepted", reply_time(accepted, "accepted_at", bad));
     cli_put_label(cli, "Renewal");
     fprintf(cli->out, "%lld: ", (long long)reply_number(accepted, "renewal", bad));

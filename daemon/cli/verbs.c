@@ -30,8 +30,22 @@ const struct verb cli_verbs[] = {
      "  --password-file FILE\n"
      "                  passwords to try on what is encrypted, one a line\n"
      "  FILE            any delivery, \"-\" for standard input; works without the daemon, which "
-     "only "
-     "knows what is ours\n"},
+     "only knows what is ours\n"},
+    {"check", verb_check,
+     "[--host NAME|IP]... [--at TIME] [--anchor FILE]... [--untrusted FILE]... "
+     "[--purpose server|client|any] [--starttls PROTOCOL] FILE|HOST[:PORT]",
+     "say everything about a certificate file or a server; needs no daemon",
+     "  --host NAME|IP  a name it must be for (default: HOST of HOST:PORT; none for a file)\n"
+     "  --at TIME       2026-11-22T16:57:14Z, 2026-11-22 or @SECONDS instead of now\n"
+     "  --anchor FILE   trust these, and not the system's store\n"
+     "  --untrusted FILE\n"
+     "                  certificates that may help to build the chain\n"
+     "  --purpose server|client|any\n"
+     "                  what it must be good for (default: server)\n"
+     "  --starttls PROTOCOL\n"
+     "                  smtp, imap, pop3, ftp, ldap, postgres, mysql, xmpp or sieve\n"
+     "A FILE may be of any kind; \"-\" is standard input. Exit status: 0 good, 1 bad, 2 usage,\n"
+     "3 could not look.\n"},
     {"check-config", verb_check_config, "[FILE]",
      "check a configuration and its policies and services; needs no daemon", ""},
     {"version", verb_version, "", "the version of unlapse", ""},

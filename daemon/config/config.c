@@ -242,6 +242,8 @@ void config_free(struct config *config)
                      config->read_group, config->admin_group};
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         free(texts[i]);
+    for (size_t i = 0; i < config->aia_allow.count; i++)
+        free(config->aia_allow.items[i]);
     for (size_t i = 0; i < config->recipients.count; i++)
         free(config->recipients.items[i]);
     passwords_wipe(config);

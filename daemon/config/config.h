@@ -29,7 +29,10 @@ struct config {
     char *drop_passwords[DELIVERY_PASSWORDS_MAX]; /* to try on locked deliveries; secrets, wiped
                                                      when they are freed */
     size_t drop_password_count;
-    bool drop_erase_keys; /* what holds a private key is overwritten after it was filed */
+    bool drop_erase_keys;       /* what holds a private key is overwritten after it was filed */
+    struct text_list aia_allow; /* what a URL of a certificate may reach besides public addresses */
+    int aia_ports[POLICY_LIST_MAX]; /* and besides the ports 80 and 443 */
+    size_t aia_port_count;
     struct smtp_settings mail;
     seconds_t mail_retry[POLICY_LIST_MAX]; /* 1, 5, 15, 60 min; the last one repeats */
     size_t mail_retry_count;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "daemon/config/passwords.h"
+#include "daemon/fetch/fetch.h"
 
 #define DAY ((seconds_t)86400)
 
@@ -76,6 +77,35 @@ static void read_drop(struct yaml *yaml, const struct yaml_node *root, struct co
     yaml_seconds(yaml, map, "scan", 1, DAY, &config->drop_scan);
     read_drop_passwords(yaml, map, config);
     yaml_bool(yaml, map, "erase-keys", &config->drop_erase_keys);
+}
+
+static bool is_port(const char *text)
+{
+    int64_t port;
+
+    return text_number(text, 1, 65535, &port);
+}
+
+/* Where URLs of certificates may lead besides the public internet. */
+static void read_aia(struct yaml *yaml, const struct yaml_node *root, struct config *config)
+{
+    const struct yaml_node *map;
+    struct text_list ports = {0};
+
+    if (!yaml_map(yaml, root, "aia", &map))
+        return;
+    yaml_text_list(yaml, map, "allow", POLICY_LIST_MAX, fetch_is_allowance,
+                   "a range of addresses such as 10.0.0.0/8, or a host name",
+                   config->aia_allow.items, &config->aia_allow.count);
+    yaml_text_list(yaml, map, "ports", POLICY_LIST_MAX, is_port, "a port from 1 to 65535",
+                   ports.items, &ports.count);
+    for (size_t i = 0; i < ports.count; i++) {
+        int64_t port = 0;
+
+        text_number(ports.items[i], 1, 65535, &port);
+        config->aia_ports[config->aia_port_count++] = (int)port;
+        free(ports.items[i]);
+    }
 }
 
 /* A directory that does not answer just now does not make a name wrong. */
@@ -206,6 +236,7 @@ void config_read_fields(struct yaml *yaml, struct config *config, struct config_
     read_path(yaml, root, "requests", &config->requests);
     read_drop(yaml, root, config);
     read_access(yaml, root, config);
+    read_aia(yaml, root, config);
     read_mail(yaml, root, config);
     yaml_text_list(yaml, root, "recipients", POLICY_LIST_MAX, text_is_mail_address,
                    "a mail address such as ops@example.com", config->recipients.items,

@@ -8,8 +8,10 @@
 
 #include "store/authorities.h"
 
-int chain_for(struct life *life, const struct policy *policy, const struct cert *leaf,
-              struct span der, utc_t now, struct chain *ret, struct error *err)
+/* One of ret and ret_gap is NULL. */
+static int search(struct life *life, const struct policy *policy, const struct cert *leaf,
+                  struct span der, utc_t now, struct chain *ret, struct blob *ret_gap,
+                  struct error *err)
 {
     const struct chain_pool pool = {.self = life->inventory, .find = authorities_find};
     const struct chain_order order = {
@@ -19,7 +21,20 @@ int chain_for(struct life *life, const struct policy *policy, const struct cert 
         .at = leaf->not_before > now ? leaf->not_before : now,
     };
 
-    return life->world->build_chain(life->world->self, &order, ret, err);
+    return ret_gap ? life->world->find_gap(life->world->self, &order, ret_gap, err)
+                   : life->world->build_chain(life->world->self, &order, ret, err);
+}
+
+int chain_for(struct life *life, const struct policy *policy, const struct cert *leaf,
+              struct span der, utc_t now, struct chain *ret, struct error *err)
+{
+    return search(life, policy, leaf, der, now, ret, NULL, err);
+}
+
+int gap_for(struct life *life, const struct policy *policy, const struct cert *leaf,
+            struct span der, utc_t now, struct blob *ret, struct error *err)
+{
+    return search(life, policy, leaf, der, now, NULL, ret, err);
 }
 
 /* What is walked over while a renewal is accepted. */
@@ -154,6 +169,8 @@ static int accept_facts(struct life *life, struct renewal_row *renewal, const st
                         struct accept_walk *walk, struct error *err)
 {
     int rc = acceptance_time(walk, &renewal->accepted_at, err);
+
+    renewal->chain_not_after = chain->earliest_not_after;
 
     if (rc == 0)
         rc = renewals_update(life->inventory, renewal, err);

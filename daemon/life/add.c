@@ -121,6 +121,38 @@ static int look_around(struct addition *in, struct error *err)
     return 0;
 }
 
+/* The first end among a leaf and what leads up from it in the order it is sent: what stands beside
+ * the path does not count. */
+static utc_t chain_end(const struct found *found)
+{
+    utc_t end = found->leaf.not_after;
+    uint8_t wanted[SHA256_LEN];
+
+    memcpy(wanted, found->leaf.issuer_sha256, SHA256_LEN);
+    for (size_t i = 0; i < found->pair.chain.count; i++) {
+        AUTO_CERT struct cert cert = {0};
+
+        if (cert_parse(blob_span(&found->pair.chain.items[i]), &cert, NULL) < 0 ||
+            cert.self_signed || memcmp(cert.subject_sha256, wanted, SHA256_LEN) != 0)
+            continue;
+        end = utc_min(end, cert.not_after);
+        memcpy(wanted, cert.issuer_sha256, SHA256_LEN);
+    }
+    return end;
+}
+
+/* Targets that serve one leaf are adopted one by one, and the last one speaks for all. */
+static utc_t first_chain_end(const struct addition *in, const struct found *found)
+{
+    utc_t end = chain_end(found);
+
+    for (size_t i = 0; i < in->asked->target_count; i++)
+        if (in->found[i].present &&
+            memcmp(in->found[i].leaf.sha256, found->leaf.sha256, SHA256_LEN) == 0)
+            end = utc_min(end, chain_end(&in->found[i]));
+    return end;
+}
+
 static int keep_chain(struct addition *in, const struct found *found, utc_t now, struct error *err)
 {
     for (size_t i = 0; i < found->pair.chain.count; i++) {
@@ -174,6 +206,7 @@ static int adopt_renewal(struct addition *in, const struct found *found, const c
     renewal.not_before = found->leaf.not_before;
     renewal.not_after = found->leaf.not_after;
     renewal.received_at = renewal.accepted_at = now;
+    renewal.chain_not_after = first_chain_end(in, found);
     rc = renewals_update(life->inventory, &renewal, err);
     if (rc == 0)
         rc = renewals_set_chain(life->inventory, id, &found->pair.chain, err);

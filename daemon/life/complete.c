@@ -35,15 +35,22 @@ static int add_line(void *self, const struct delivery_row *row, struct error *er
 
 /* The person who dropped the leaf alone looks at its receipt again: it tells how the story goes on.
  */
+int receipts_add(struct life *life, int64_t renewal_id, const char *text, struct error *err)
+{
+    char at[UTC_TEXT_MAX];
+    AUTO_FREE char *full =
+        mem_printf("%s, %s.", utc_format_plain(life->world->now(life->world->self), at), text);
+    struct receipt_line line = {life, full};
+
+    return deliveries_by_renewal(life->inventory, renewal_id, add_line, &line, err);
+}
+
 static int add_to_receipts(const struct waiting_leaf *on, const char *file, const char *what,
                            struct error *err)
 {
-    char at[UTC_TEXT_MAX];
-    AUTO_FREE char *text =
-        mem_printf("%s, with %s: %s.", utc_format_plain(on->now, at), file, what);
-    struct receipt_line line = {on->life, text};
+    AUTO_FREE char *text = mem_printf("with %s: %s", file, what);
 
-    return deliveries_by_renewal(on->life->inventory, on->match.renewal.id, add_line, &line, err);
+    return receipts_add(on->life, on->match.renewal.id, text, err);
 }
 
 /* The gates once more, since time has passed and another certificate may be in service, then the
@@ -168,7 +175,17 @@ static int complete_row(void *self, const struct renewal_row *row, struct error 
 int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err)
 {
     struct completion by = {life, file, receipt};
+    size_t again = 0;
     int rc = renewals_waiting_chain(life->inventory, complete_row, &by, err);
 
-    return rc < 0 ? rc : look_again_for_chain(life, file, receipt, err);
+    if (rc == 0)
+        rc = look_again_for_chain(life, file, receipt, err);
+    if (rc == 0)
+        rc = chains_look_again(life, &again, err);
+    if (again > 0)
+        buf_printf(receipt,
+                   "Chains that end before their certificates: %zu are looked at again because of "
+                   "this.\n",
+                   again);
+    return rc;
 }

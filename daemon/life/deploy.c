@@ -170,6 +170,37 @@ static bool is_last_target(const struct deployment *on)
     return true;
 }
 
+/* The certificate was in service everywhere before, and is now under another chain. */
+static int finish_chain(struct deployment *on, const char *report, struct error *err)
+{
+    static const enum notice_kind kinds[] = {NOTICE_ROLLED_BACK, NOTICE_FAILED, NOTICE_CHAIN_ENDS};
+    struct life *life = on->life;
+    const struct certificate_row *certificate = &on->hand->row;
+    AUTO_FIELDS struct fields fields = {0};
+    AUTO_CERT struct cert leaf = {0};
+    char text[UTC_TEXT_MAX];
+    int rc = cert_parse(blob_span(&on->renewal.leaf), &leaf, err);
+
+    for (size_t i = 0; rc == 0 && i < COUNT_OF(kinds); i++)
+        rc = notices_drop(life->inventory, certificate->id, notice_kind_text(kinds[i]),
+                          deployment_now(on), err);
+    if (rc == 0)
+        rc = notice_begin(life, certificate, on->hand->policy, &fields, err);
+    if (rc < 0)
+        return rc;
+    notice_new_leaf(&fields, &leaf);
+    fields_set(&fields, "reason", on->renewal.reason);
+    fields_set(&fields, "report", report);
+    fields_set(&fields, "proof",
+               on->order.endpoint_count > 0
+                   ? "and fresh connections were served with it"
+                   : "but no endpoint is declared, so nobody looked whether it is served");
+    fields_printf(&fields, "next", "The new chain is good until %s.",
+                  utc_format_plain(on->renewal.chain_not_after, text));
+    return notice_queue(life, certificate, on->hand->policy, on->renewal.id, NOTICE_RECHAINED,
+                        "rechained", &fields, err);
+}
+
 /* The certificate is in service everywhere: what was said about the old one's end no longer counts.
  */
 static int finish(struct deployment *on, const char *report, const struct cert *old,
@@ -236,7 +267,8 @@ static int record_verified(struct deployment *on, const char *report, struct err
                         on->target.service,
                         on->order.endpoint_count > 0 ? "fresh handshakes prove it: " : "", line);
     if (rc == 0 && is_last_target(on))
-        rc = finish(on, report, &old, err);
+        rc = on->renewal.rechain_of != 0 ? finish_chain(on, report, err)
+                                         : finish(on, report, &old, err);
     return life_end_planned(life, on->hand->row.id, rc, err);
 }
 

@@ -14,6 +14,8 @@ static void copy_open(const struct renewal_row *row, struct renewal_facts *ret)
         .reminded_at = row->reminded_at,
         .failed_at = row->failed_at,
         .failures = row->failures,
+        .fetched_at = row->fetched_at,
+        .fetches = row->fetches,
     };
 }
 
@@ -100,6 +102,9 @@ int life_facts(struct inventory *inventory, const struct certificate_row *certif
         .retired_at = certificate->retired_at,
         .not_before = UTC_NEVER,
         .not_after = UTC_NEVER,
+        .accepted_at = UTC_NEVER,
+        .chain_not_after = UTC_NEVER,
+        .rechain_at = UTC_NEVER,
         .live_not_before = UTC_NEVER,
         .live_not_after = UTC_NEVER,
         .ladder_told = certificate->ladder_told,
@@ -115,6 +120,9 @@ int life_facts(struct inventory *inventory, const struct certificate_row *certif
         facts.accepted = true;
         facts.not_before = accepted.not_before;
         facts.not_after = accepted.not_after;
+        facts.accepted_at = accepted.accepted_at;
+        facts.chain_not_after = accepted.chain_not_after;
+        facts.rechain_at = accepted.rechain_at;
         walk.accepted_id = accepted.id;
     } else if (rc != E_NOT_FOUND) {
         return rc;

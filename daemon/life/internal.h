@@ -80,6 +80,8 @@ int verb_hand_over(struct life *life, struct hand *hand, const struct next *next
 int verb_remind(struct life *life, struct hand *hand, const struct next *next, struct error *err);
 int verb_tell_chain(struct life *life, struct hand *hand, const struct next *next,
                     struct error *err);
+int verb_fetch(struct life *life, struct hand *hand, const struct next *next, struct error *err);
+int verb_rechain(struct life *life, struct hand *hand, const struct next *next, struct error *err);
 int verb_deploy(struct life *life, struct hand *hand, const struct next *next, struct error *err);
 int verb_tell_expiry(struct life *life, struct hand *hand, const struct next *next,
                      struct error *err);
@@ -170,9 +172,37 @@ int look_again_for_chain(struct life *life, const char *why, struct buf *receipt
                          struct error *err);
 
 /* Looks again at every renewal that waits for its chain, and at leaves that were refused for
- * theirs; appends a line for each one that is now accepted, or refused for good reason. `file` is
- * what brought the news. Part of the open transaction. */
+ * theirs; appends a line for each one that is now accepted, or refused for good reason, and has
+ * chains looked at again that end too early. `file` is what brought the news. Part of the open
+ * transaction. */
 int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err);
+
+/* Adds a line to the receipts of the deliveries that brought a renewal's leaf. Part of the open
+ * transaction. */
+int receipts_add(struct life *life, int64_t renewal_id, const char *text, struct error *err);
+
+/*
+ * A way up for want of an issuer: asks at the URLs that `link` (in DER; empty: the certificate
+ * whose issuer the search for a chain at `at` lacks) names for it, and goes on from what came.
+ * Every CA certificate that comes joins the pool as a hint. *ret_from is the last URL that brought
+ * something new, NULL when none did; `said` gets a line for each URL that was asked. Not within a
+ * transaction.
+ */
+struct fetch_ask {
+    struct life *life;
+    const struct certificate_row *certificate;
+    const struct policy *policy;
+    int64_t renewal_id;
+    struct span leaf;
+    struct span link;
+    utc_t at;
+};
+int fetch_issuers(const struct fetch_ask *ask, char **ret_from, struct buf *said,
+                  struct error *err);
+
+/* Something new has come: looks again, soon, at what has a chain that ends too early. *ret_count is
+ * how many those are. Part of the open transaction. */
+int chains_look_again(struct life *life, size_t *ret_count, struct error *err);
 
 /* Tells people, once for each leaf and reason, why a leaf that is here is not accepted yet. Part of
  * the open transaction. */
@@ -180,9 +210,13 @@ int chain_tell(struct life *life, const struct certificate_row *certificate,
                const struct renewal_row *renewal, const struct cert *leaf, const char *missing,
                struct error *err);
 
-/* Chain of a leaf from the pool, judged at `now` or at its notBefore when that lies ahead. */
+/* Chain of a leaf from the pool, judged at `now` or at its notBefore when that lies ahead; or the
+ * certificate at which the search for it ends (chain_find_gap). */
 int chain_for(struct life *life, const struct policy *policy, const struct cert *leaf,
               struct span der, utc_t now, struct chain *ret, struct error *err);
+
+int gap_for(struct life *life, const struct policy *policy, const struct cert *leaf,
+            struct span der, utc_t now, struct blob *ret, struct error *err);
 
 /* The borrowed view of a target that the deployer takes; endpoints is owned by the caller. */
 int order_make(const struct life *life, const struct target_row *target,

@@ -34,6 +34,18 @@ struct life {
 int life_facts(struct inventory *inventory, const struct certificate_row *certificate,
                struct certificate_facts *ret, struct error *err);
 
+/* The intermediate that the end of an accepted renewal's chain is that of; E_NOT_FOUND when there
+ * is none, for no intermediate ends before the leaf. */
+struct chain_end {
+    char subject[CERT_DN_MAX];
+    uint8_t sha256[SHA256_LEN];
+    utc_t not_after;
+    struct blob below; /* the intermediate that it issued, in DER; empty: the leaf */
+};
+int life_chain_end(struct life *life, const struct renewal_row *renewal, struct chain_end *ret,
+                   struct error *err);
+void chain_end_done(struct chain_end *end);
+
 /* The policy of a certificate: "default" when its own is gone (a warning is logged). Never NULL. */
 const struct policy *life_policy(const struct life *life,
                                  const struct certificate_row *certificate);

@@ -82,16 +82,31 @@ bool deployment_had_previous(const struct deployment *on)
     return memcmp(on->row.previous_sha256, none, SHA256_LEN) != 0;
 }
 
+/* The chain that was served before, where only the chain has changed: else the leaf says enough. */
+static void expect_previous_chain(struct deployment *on, struct blobs *ret,
+                                  struct expectation *expected)
+{
+    struct inventory *inventory = on->life->inventory;
+    int64_t id = 0;
+
+    if (on->renewal.rechain_of != 0 &&
+        deployments_last_verified(inventory, on->target.id, &id, NULL) == 0 &&
+        renewals_chain(inventory, id, ret, NULL) == 0)
+        expected->chain = ret;
+}
+
 /* The old files are back: is the old certificate served again? What is found becomes part of the
  * reason. */
 static void prove_undone(struct deployment *on)
 {
     const struct world *world = on->life->world;
     struct expectation expected = {0};
+    AUTO_BLOBS struct blobs chain = {0};
     AUTO_BUF struct buf report;
     struct error why = {0};
     int rc;
 
+    expect_previous_chain(on, &chain, &expected);
     buf_init(&report, BUF_MAX_RECEIPT);
     memcpy(expected.leaf_sha256, on->row.previous_sha256, SHA256_LEN);
     rc = world->reload(world->self, &on->order, &why);

@@ -47,6 +47,11 @@ struct world {
     int (*parse_cert)(void *self, struct span der, struct cert *ret, struct error *err);
     int (*build_chain)(void *self, const struct chain_order *order, struct chain *ret,
                        struct error *err);
+    /* The certificate of that chain whose issuer is not known (chain_find_gap), in DER. */
+    int (*find_gap)(void *self, const struct chain_order *order, struct blob *ret,
+                    struct error *err);
+    /* What an authority publishes at a URL that a certificate names (daemon/fetch): any bytes. */
+    int (*fetch)(void *self, const char *url, struct blob *ret, struct error *err);
 
     /* the requests folder: NAME.csr and a copy NAME.txt, each replaced atomically */
     int (*write_request)(void *self, const char *name, struct span csr_pem, struct error *err);

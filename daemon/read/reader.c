@@ -210,11 +210,16 @@ static int answer_find(struct process *process, const struct chain_pool *pool,
     return process_send(process, WIRE_FOUND, span_of(body.data, body.len)) ? 1 : 0;
 }
 
+static bool is_search(enum wire_kind kind)
+{
+    return kind == WIRE_CHAIN || kind == WIRE_GAP;
+}
+
 /* A reader has no failures of its environment to tell: it has none. */
 static bool is_verdict(enum wire_kind kind, int code)
 {
     return code == 0 || code_retry(code) == RETRY_PERMANENT ||
-           (code == E_NO_CHAIN && kind == WIRE_CHAIN);
+           (code == E_NO_CHAIN && kind == WIRE_CHAIN) || (code == E_NOT_FOUND && kind == WIRE_GAP);
 }
 
 static bool take_answer(const struct question *question, const struct buf *body,
@@ -249,7 +254,7 @@ static int talk(struct process *process, const struct question *question, struct
             return 0;
         if (kind == WIRE_ANSWER && take_answer(question, &body, ret_answer))
             return 1;
-        *ret_garbage = kind != WIRE_FIND || question->kind != WIRE_CHAIN ||
+        *ret_garbage = kind != WIRE_FIND || !is_search(question->kind) ||
                        body.len != SHA256_LEN || finds == FINDS_MAX;
         if (!*ret_garbage)
             rc = answer_find(process, question->pool, &body, err);
@@ -432,5 +437,42 @@ int reader_build_chain(struct reader *reader, size_t anchors, const struct chain
         rc = ask(reader, &question, err);
     if (rc == 0)
         *ret = chain;
+    return rc;
+}
+
+static void take_gap(struct wire *wire, void *ret)
+{
+    struct blobs *gap = ret;
+
+    wire_blobs(wire, gap, 1, CERT_DER_MAX);
+    wire->bad = wire->bad || gap->count != 1;
+}
+
+static void drop_gap(void *ret)
+{
+    blobs_done(ret);
+}
+
+int reader_find_gap(struct reader *reader, size_t anchors, const struct chain_request *request,
+                    struct blob *ret, struct error *err)
+{
+    AUTO_BUF struct buf body = {.max = WIRE_MAX};
+    AUTO_BLOBS struct blobs gap = {0};
+    int rc = pack_order(anchors, request, &body, err);
+    const struct question question = {
+        .duty = WIRE_JUDGES,
+        .kind = WIRE_GAP,
+        .body = span_of(body.data, body.len),
+        .object = "this certificate",
+        .pool = request->pool,
+        .take = take_gap,
+        .drop = drop_gap,
+        .ret = &gap,
+    };
+
+    if (rc == 0)
+        rc = ask(reader, &question, err);
+    if (rc == 0)
+        *ret = blob_take(&gap.items[0]);
     return rc;
 }

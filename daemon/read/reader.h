@@ -46,7 +46,7 @@ int reader_try(struct reader *reader, struct error *err);
 void reader_tidy(struct reader *reader, int64_t idle_ms);
 
 /*
- * As delivery_read, cert_parse and chain_build. Besides their own failures: E_REFUSED when the
+ * As delivery_read, cert_parse, chain_build and chain_find_gap. Besides their own failures: E_REFUSED when the
  * reader could not stand what it was given ("the reader ended by signal 11 (Segmentation fault)
  * while it looked at this file"), a verdict like any other; E_COMMAND when no reader can be had:
  * then it is too early for a verdict. Of a file there are no other failures than these two and
@@ -58,5 +58,7 @@ int reader_parse_cert(struct reader *reader, struct span der, struct cert *ret, 
 /* The anchors are those with that number among the options; request->anchors is not looked at. */
 int reader_build_chain(struct reader *reader, size_t anchors, const struct chain_request *request,
                        struct chain *ret, struct error *err);
+int reader_find_gap(struct reader *reader, size_t anchors, const struct chain_request *request,
+                    struct blob *ret, struct error *err);
 
 #endif

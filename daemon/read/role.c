@@ -136,8 +136,9 @@ static int find(void *self, const uint8_t subject_sha256[SHA256_LEN], struct blo
     return 0;
 }
 
+/* One of ret and ret_gap is NULL. */
 static int order_chain(const struct role *role, struct span message, struct chain *ret,
-                       struct error *err)
+                       struct blob *ret_gap, struct error *err)
 {
     const struct chain_pool pool = {.find = find};
     AUTO_CHAIN_ORDER struct wire_chain_order order = {0};
@@ -155,7 +156,7 @@ static int order_chain(const struct role *role, struct span message, struct chai
         .purpose = order.purpose,
         .preferred_root = order.preferred_root[0] != '\0' ? order.preferred_root : NULL,
     };
-    return chain_build(&request, ret, err);
+    return ret_gap ? chain_find_gap(&request, ret_gap, err) : chain_build(&request, ret, err);
 }
 
 static void build_chain(const struct role *role, struct span message)
@@ -165,12 +166,30 @@ static void build_chain(const struct role *role, struct span message)
     struct wire wire = {.out = &body};
     struct error err = {0};
 
-    if (order_chain(role, message, &chain, &err) < 0) {
+    if (order_chain(role, message, &chain, NULL, &err) < 0) {
         answer_error(&err);
         return;
     }
     wire_error(&wire, &err);
     wire_chain(&wire, &chain);
+    answer(&body);
+}
+
+static void find_gap(const struct role *role, struct span message)
+{
+    AUTO_BLOBS struct blobs gap = {0};
+    AUTO_BLOB struct blob found = {0};
+    AUTO_BUF struct buf body = {.max = WIRE_MAX};
+    struct wire wire = {.out = &body};
+    struct error err = {0};
+
+    if (order_chain(role, message, NULL, &found, &err) < 0) {
+        answer_error(&err);
+        return;
+    }
+    blobs_add(&gap, blob_span(&found));
+    wire_error(&wire, &err);
+    wire_blobs(&wire, &gap, 1, CERT_DER_MAX);
     answer(&body);
 }
 
@@ -220,6 +239,8 @@ static void serve(const struct role *role)
         parse_cert(message);
     else if (kind == WIRE_CHAIN && !reads)
         build_chain(role, message);
+    else if (kind == WIRE_GAP && !reads)
+        find_gap(role, message);
     else
         leave(EXIT_USAGE);
 }

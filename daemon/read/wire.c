@@ -6,8 +6,8 @@
 
 /* A field that is added to one of these must be added to its message below. */
 #ifdef __LP64__
-_Static_assert(sizeof(struct cert) == 1328, "struct cert has changed: look at wire_cert");
-_Static_assert(sizeof(struct object) == 1728, "struct object has changed: look at wire_object");
+_Static_assert(sizeof(struct cert) == 1344, "struct cert has changed: look at wire_cert");
+_Static_assert(sizeof(struct object) == 1744, "struct object has changed: look at wire_object");
 _Static_assert(sizeof(struct chain) == 568, "struct chain has changed: look at wire_chain");
 #endif
 
@@ -188,6 +188,8 @@ void wire_cert(struct wire *wire, struct cert *cert)
     wire_flag(wire, &cert->usable_as_server);
     wire_flag(wire, &cert->usable_as_client);
     wire_names(wire, &cert->names);
+    wire_names(wire, &cert->issuer_urls);
+    wire->bad = wire->bad || cert->issuer_urls.count > CERT_URLS_MAX;
 }
 
 /* Which kinds come with their bytes, as struct object says. */

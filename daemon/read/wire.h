@@ -24,6 +24,7 @@ enum wire_kind {
     WIRE_READ,      /* a file, as it is */
     WIRE_PARSE,     /* a certificate in DER, as it is */
     WIRE_CHAIN,     /* struct wire_chain_order */
+    WIRE_GAP,       /* the same: where the search ends for want of an issuer */
     WIRE_FOUND,     /* struct blobs: what WIRE_FIND asked for */
     /* reader to agent */
     WIRE_ANSWER, /* struct error, and what was asked for when its code is 0 */

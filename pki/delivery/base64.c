@@ -9,6 +9,9 @@ enum way { WAY_PLAIN, WAY_URL, WAY_NUMBERED, WAY_PATCH, WAY_COUNT };
 
 enum { NO_DIGIT = -1, PAD = -2 };
 
+/* Lines are not longer than LINE_LONG, but for those that nobody broke before LINE_WHOLE. */
+enum { TOKEN_MIN = 16, LINE_LONG = 100, LINE_WHOLE = 500, PERIOD_MAX = 4 };
+
 static int digit_value(uint8_t c, bool url)
 {
     if (c >= 'A' && c <= 'Z')
@@ -120,8 +123,37 @@ static size_t skip_line_start(struct span in, size_t at, enum way way)
     return skip_prefix(in, at);
 }
 
+/*
+ * How long the tokens of one piece are: all the same, or the same few again and again where long
+ * lines were broken, and only the last one shorter. Without markers, a word that follows what was
+ * cut off does not pass for the rest of it.
+ */
+struct pattern {
+    size_t lens[PERIOD_MAX];
+    size_t count, period;
+    size_t last;
+};
+
+static bool pattern_fits(struct pattern *pattern, size_t len)
+{
+    size_t before = pattern->count - 1;
+
+    if (pattern->count > 1 && pattern->period == 0 && pattern->last != pattern->lens[0]) {
+        if (before >= PERIOD_MAX)
+            return false;
+        pattern->period = pattern->count;
+    }
+    if (pattern->period > 0 && pattern->last != pattern->lens[before % pattern->period])
+        return false;
+    if (pattern->count < PERIOD_MAX)
+        pattern->lens[pattern->count] = len;
+    pattern->count++;
+    pattern->last = len;
+    return len <= pattern->lens[0];
+}
+
 /* The digits and padding alone; false when anything else is there that is no filler. */
-static bool pick(struct span body, enum way way, struct buf *ret)
+static bool pick(struct span body, enum way way, struct pattern *pattern, struct buf *ret)
 {
     size_t at = skip_line_start(body, 0, way);
 
@@ -133,6 +165,8 @@ static bool pick(struct span body, enum way way, struct buf *ret)
 
             while (run < body.len && digit_value(body.data[run], way == WAY_URL) != NO_DIGIT)
                 run++;
+            if (pattern && !pattern_fits(pattern, run - at + 1))
+                return false;
             buf_add(ret, body.data + at - 1, run - at + 1);
             at = run;
         } else if (is_line_end(c)) {
@@ -213,7 +247,7 @@ bool base64_strict(struct span body, struct blob *ret)
     AUTO_SECRET_BUF struct buf digits;
 
     buf_init(&digits, body.len);
-    if (!pick(body, WAY_PLAIN, &digits) || !is_strict(span_of(digits.data, digits.len)))
+    if (!pick(body, WAY_PLAIN, NULL, &digits) || !is_strict(span_of(digits.data, digits.len)))
         return false;
     *ret = join(span_of(digits.data, digits.len), false);
     return true;
@@ -232,14 +266,16 @@ bool base64_is_der(const struct blob *der)
     return is_whole(blob_span(der));
 }
 
-bool base64_whole(struct span body, struct blob *ret)
+bool base64_whole(struct span body, bool alone, struct blob *ret)
 {
     for (enum way way = 0; way < WAY_COUNT; way++) {
         AUTO_SECRET_BUF struct buf digits;
         AUTO_SECRET struct blob der = {0};
+        struct pattern pattern = {0};
 
         buf_init(&digits, body.len);
-        if (!pick(body, way, &digits))
+        if (!pick(body, way, alone ? &pattern : NULL, &digits) ||
+            (pattern.count > 1 && pattern.lens[0] > LINE_LONG))
             continue;
         der = join(span_of(digits.data, digits.len), way == WAY_URL);
         if (is_whole(blob_span(&der))) {
@@ -257,7 +293,7 @@ struct blob base64_loose(struct span body)
 
 /* ---- without markers ---- */
 
-enum { TOKEN_MIN = 16, DER_MIN = 64 };
+enum { DER_MIN = 64 };
 #define NO_TOKEN SIZE_MAX
 
 void base64_finder_init(struct base64_finder *finder, struct span text)
@@ -289,22 +325,32 @@ static size_t announced(struct span text, size_t at)
     return len < DER_MIN ? 0 : 2 + count + len;
 }
 
-/*
- * Where the base64 of one piece goes on behind a token: on the next line that is not empty, or
- * behind one blank when all tokens are as long as the first (lines that were joined); NO_TOKEN
- * when it does not.
- */
-static size_t next_token(struct span text, size_t at, bool same_length)
+enum step { STEP_BLANK, STEP_LINE, STEP_EMPTY_LINE };
+
+/* Where the base64 of one piece may go on behind a token, and what lies between; NO_TOKEN when it
+ * does not. */
+static size_t next_token(struct span text, size_t at, enum step *ret)
 {
+    size_t lines = 0;
+
     if (at < text.len && is_quote(text.data[at]))
         at = skip_glue(text, at + 1);
     while (at < text.len && is_blank(text.data[at]))
         at++;
-    if (at < text.len && !is_line_end(text.data[at]))
-        return same_length && is_blank(text.data[at - 1]) ? at : NO_TOKEN;
-    while (at < text.len && is_line_end(text.data[at]))
+    for (; at < text.len && is_line_end(text.data[at]); lines++)
         at = skip_prefix(text, at + 1);
-    return at < text.len ? at : NO_TOKEN;
+    *ret = lines == 0 ? STEP_BLANK : lines == 1 ? STEP_LINE : STEP_EMPTY_LINE;
+    if (at >= text.len || (lines == 0 && !is_blank(text.data[at - 1])))
+        return NO_TOKEN;
+    return at;
+}
+
+/* Blank lines stand between all lines or between none. */
+static bool is_next(const struct pattern *pattern, enum step first, enum step step)
+{
+    if (pattern->lens[0] > LINE_LONG)
+        return step == STEP_LINE && pattern->lens[0] >= LINE_WHOLE;
+    return step == first || step == STEP_LINE;
 }
 
 static bool at_word_end(struct span text, size_t at)
@@ -318,30 +364,37 @@ static bool collect(struct base64_finder *finder, size_t from, size_t size, bool
 {
     AUTO_SECRET_BUF struct buf digits;
     struct span text = finder->text;
-    size_t need = (size * 4 + 2) / 3, first = 0, at = from;
+    size_t need = (size * 4 + 2) / 3, at = from;
+    struct pattern pattern = {0};
+    enum step first = STEP_LINE, step = STEP_LINE;
 
     buf_init(&digits, need);
-    while (at != NO_TOKEN) {
+    for (;;) {
         size_t end = token_end(text, at, url);
         size_t left = need - digits.len, len = end - at;
 
-        first = first ? first : len;
         if (len == 0 || len > finder->budget)
-            break;
+            return false;
         finder->budget -= len;
-        buf_add(&digits, text.data + at, len < left ? len : left);
-        if (len >= left) {
-            if (!at_word_end(text, at + left))
-                break;
-            ret->from = from;
-            for (ret->to = at + left; ret->to < text.len && text.data[ret->to] == '=';)
-                ret->to++;
-            ret->der = join(span_of(digits.data, digits.len), url);
-            return ret->der.len == size;
-        }
-        at = next_token(text, end, len == first);
+        len = len < left ? len : left;
+        if (!pattern_fits(&pattern, len))
+            return false;
+        buf_add(&digits, text.data + at, len);
+        if (digits.len == need)
+            break;
+        at = next_token(text, end, &step);
+        first = pattern.count == 1 ? step : first;
+        if (at == NO_TOKEN || !is_next(&pattern, first, step))
+            return false;
     }
-    return false;
+    ret->from = from;
+    ret->to = at + pattern.last;
+    if (!at_word_end(text, ret->to))
+        return false;
+    while (ret->to < text.len && text.data[ret->to] == '=')
+        ret->to++;
+    ret->der = join(span_of(digits.data, digits.len), url);
+    return ret->der.len == size;
 }
 
 bool base64_next(struct base64_finder *finder, struct base64_find *ret)

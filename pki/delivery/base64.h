@@ -20,8 +20,9 @@ struct span base64_take_head(struct span *body);
 bool base64_strict(struct span body, struct blob *ret);
 
 /* In every way known, also the alphabet of section 5, numbered lines, and lines of a patch; false
- * unless the bytes are one whole piece of DER that is met here. */
-bool base64_whole(struct span body, struct blob *ret);
+ * unless the bytes are one whole piece of DER that is met here. Alone, without markers around, its
+ * lines must be of one length too. */
+bool base64_whole(struct span body, bool alone, struct blob *ret);
 
 /* Whether it is one whole piece of DER that is met here. */
 bool base64_is_der(const struct blob *der);

@@ -228,7 +228,7 @@ static int add_all_base64(struct finds *finds, struct span text, struct error *e
     AUTO_SECRET struct blob der = {0};
     int rc = 0;
 
-    if (!base64_whole(text, &der))
+    if (!base64_whole(text, true, &der))
         return 0;
     rc = object_add_der(&finds->reading->list, blob_span(&der), false, "", err);
     finds->bare++;

@@ -78,7 +78,7 @@ bool field_parameter(const char *value, const char *name, char *ret, size_t size
 
     buf_init(&whole, LONGEST);
     for (const char *at = strchr(value, ';'); at; at = strchr(at, ';')) {
-        AUTO_BUF struct buf piece;
+        AUTO_BUF struct buf piece = {0};
         const char *attribute = skip_blanks(at + 1);
         size_t len = strcspn(attribute, "=; \t");
         bool percent = false;
@@ -138,7 +138,7 @@ bool field_file_name(const char *value, const char *name, char *ret, size_t size
             buf_add(&out, at, len = 1);
         at += len;
         if (at[-1] == '=' && len > 1 && strncmp(skip_blanks(at), "=?", 2) == 0)
-            at = skip_blanks(at); /* between two encoded words blanks do not count */
+            at = skip_blanks(at); /* between two encoded words (RFC 2047 6.2) */
     }
     copy_out(&out, ret, size);
     return found;

@@ -144,6 +144,8 @@ static bool is_yaml(struct span text)
     enum { WANTED = 2 };
     size_t at = 0, lines = 0;
 
+    if (begins(text, "Certificate:"))
+        return false; /* openssl x509 -text */
     if (begins(text, "---\n") || begins(text, "---\r") || begins(text, "%YAML"))
         return true;
     while (at < text.len && lines < WANTED) {
@@ -187,6 +189,8 @@ const char *kinds_of_other_text(struct span raw)
 {
     struct span text = trimmed(raw);
 
+    if (begins(text, "%PDF"))
+        return "a PDF document";
     if (begins(text, "[InternetShortcut]"))
         return "a link to a web page";
     if (begins(text, "Certificate:\n") || begins(text, "Certificate:\r"))

@@ -186,16 +186,11 @@ static bool is_mail(struct span *text)
 /* In UTF-16, or with the line ends of an old Macintosh. */
 static void put_plain(struct span file, enum text_charset charset, struct buf *ret)
 {
-    AUTO_SECRET_BUF struct buf utf8;
-
-    buf_init(&utf8, TEXT_GROWTH * DELIVERY_FILE_MAX);
-    text_to_utf8(file, charset, &utf8);
-    if (memchr(buf_text(&utf8), '\n', utf8.len)) {
-        buf_add(ret, utf8.data, utf8.len);
-        return;
-    }
-    for (size_t i = 0; i < utf8.len; i++)
-        buf_add(ret, utf8.data[i] == '\r' ? "\n" : utf8.data + i, 1);
+    text_to_utf8(file, charset, ret);
+    if (ret->len > 0 && !memchr(ret->data, '\n', ret->len))
+        for (size_t i = 0; i < ret->len; i++)
+            if (ret->data[i] == '\r')
+                ret->data[i] = '\n';
 }
 
 int mail_read(struct span file, struct reading *reading, struct error *err)

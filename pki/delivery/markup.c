@@ -175,8 +175,8 @@ static size_t named_entity(struct span in, uint32_t *ret)
         {"bsol;", '\\'},    {"colon;", ':'},
     };
 
-    for (size_t i = 0; i < COUNT_OF(rows); i++)
-        if (has_word(in, rows[i].name)) {
+    for (size_t i = 0; in.len > 0 && is_letter(in.data[0]) && i < COUNT_OF(rows); i++)
+        if ((rows[i].name[0] | 0x20) == (in.data[0] | 0x20) && has_word(in, rows[i].name)) {
             *ret = rows[i].c;
             return strlen(rows[i].name);
         }

@@ -146,7 +146,8 @@ static size_t unfold(struct span text, size_t at, struct buf *ret)
             skip++;
         if (skip == line.len)
             continue;
-        buf_add_text(ret, " ");
+        if (ret->len > 0)
+            buf_add_text(ret, " ");
         buf_add(ret, line.data + skip, line.len - skip);
     }
     return next;
@@ -154,14 +155,14 @@ static size_t unfold(struct span text, size_t at, struct buf *ret)
 
 void mime_read_entity(struct span text, struct mime_entity *ret)
 {
-    enum { FIELD_MAX = 4096 };
+    enum { FIELD_MAX = 4096, HEADER_MAX = 256 << 10 };
     size_t at = 0;
 
     *ret = (struct mime_entity){0};
-    while (at < text.len) {
+    while (at < text.len && at < HEADER_MAX) {
         size_t next;
         struct span line = line_at(text, at, &next);
-        AUTO_BUF struct buf value;
+        AUTO_BUF struct buf value = {0};
 
         if (line.len == 0 || field_name_len(line) == 0) {
             at = line.len == 0 ? next : at; /* else a blank line is missing */

@@ -210,7 +210,7 @@ static enum pem_state read_ended(struct span body, bool same_label, struct blob 
     AUTO_SECRET struct blob strict = {0};
     bool good = base64_strict(body, &strict);
 
-    if (!(good && base64_is_der(&strict)) && base64_whole(body, ret))
+    if (!(good && base64_is_der(&strict)) && base64_whole(body, false, ret))
         return PEM_WHOLE;
     if (!same_label && !(good && base64_is_der(&strict)))
         return PEM_OTHER_END;

@@ -69,6 +69,11 @@ CREATE TABLE renewals (
     failed_at       INTEGER,
     failures        INTEGER NOT NULL DEFAULT 0,
     failed_reason   TEXT,
+    chain_not_after INTEGER, -- the first end among leaf and chain
+    rechain_of      INTEGER REFERENCES renewals (id), -- whose leaf this is, under another chain
+    rechain_at      INTEGER, -- a chain that lives longer was last looked for in vain; 0: again at once
+    fetched_at      INTEGER, -- what is missing was last asked for at the authority's URL
+    fetches         INTEGER NOT NULL DEFAULT 0,
     CONSTRAINT sealed_key_names_its_public_half
         CHECK (key_sealed IS NULL OR spki_sha256 IS NOT NULL),
     CONSTRAINT accepted_renewal_has_a_leaf
@@ -86,6 +91,7 @@ CREATE INDEX renewals_accepted
 CREATE INDEX renewals_waiting_chain ON renewals (id)
     WHERE received_at IS NOT NULL AND accepted_at IS NULL AND withdrawn_at IS NULL
     AND (superseded_at IS NULL OR rejected_at IS NULL);
+CREATE INDEX renewals_rechain ON renewals (rechain_at) WHERE rechain_at IS NOT NULL;
 
 CREATE TABLE renewal_names (
     renewal_id INTEGER NOT NULL REFERENCES renewals (id),
@@ -116,6 +122,16 @@ CREATE TABLE authorities (
 
 CREATE INDEX authorities_by_subject
     ON authorities (subject_sha256, coalesce(not_after, 9223372036854775807));
+
+-- URLs that certificates name and that were asked lately: none is asked for ever.
+CREATE TABLE fetches (
+    url      TEXT NOT NULL PRIMARY KEY,
+    began_at INTEGER NOT NULL, -- of the day whose tries are counted
+    tried_at INTEGER NOT NULL,
+    tries    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX fetches_by_beginning ON fetches (began_at);
 
 CREATE TABLE targets (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,

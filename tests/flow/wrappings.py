@@ -1,9 +1,13 @@
 """The forms in which certificates arrive, as tools, portals and mail programs make them: PEM in, bytes out."""
 import base64
+import json
 import os
+import quopri
 import re
 import subprocess
 import tempfile
+from email import policy
+from email.message import EmailMessage
 
 from authority import run
 
@@ -57,6 +61,59 @@ def twice_quoted(pem):
 def glued(pem):
     """`cat` of files that do not end with a line break."""
     return b"".join(block.rstrip(b"\n") for block in blocks(pem))
+
+
+def utf16(pem):
+    """What Notepad calls "Unicode", and PowerShell's `>` writes."""
+    return b"\xff\xfe" + crlf(pem).decode().encode("utf-16-le")
+
+
+def typographic(pem):
+    """Out of a word processor, or a mail program that means well."""
+    return b"Your certificate:\r\n\r\n" + crlf(pem).replace(b"-----", "\u2013\u2014--".encode())
+
+
+def json_string(pem):
+    """The answer of an authority's interface, saved as it came."""
+    return json.dumps({"status": "issued", "certificate": pem.decode()}).encode()
+
+
+def web_page(pem):
+    """A portal's page, saved from the browser."""
+    return (b"<!DOCTYPE html><html><body><p>Your certificate:</p><pre>"
+            + pem.replace(b"+", b"&#43;").replace(b"\n", b"<br>\n") + b"</pre></body></html>\n")
+
+
+def quoted_printable(pem):
+    """A mail's text as it lies on the server, cut out by hand."""
+    return quopri.encodestring(pem)
+
+
+def bare(pem):
+    """Base64 without markers, as shown in a form field."""
+    return b"\n".join(base64.encodebytes(der(block)) for block in blocks(pem))
+
+
+def mail(pem):
+    """The authority's mail, saved: the certificates attached, and something to read."""
+    message = EmailMessage()
+    message["From"], message["To"] = "order@authority.example", "admin@example.com"
+    message["Subject"] = "Your certificate \u2713"
+    message.set_content("Dear customer,\n\nyour certificate is attached \u2014 thank you.\n", cte="quoted-printable")
+    message.add_attachment(pkcs7_der(pem), maintype="application", subtype="x-pkcs7-certificates", filename="ce\u00e4rt.p7b")
+    return message.as_bytes(policy=policy.SMTP)
+
+
+def mail_text(pem):
+    """The certificates in the text of a mail, forwarded to the administrator."""
+    inner = EmailMessage()
+    inner["From"], inner["Subject"] = "order@authority.example", "Your order"
+    inner.set_content("Dear customer,\n\n" + pem.decode(), cte="base64")
+    outer = EmailMessage()
+    outer["From"], outer["Subject"] = "boss@example.com", "FW: Your order"
+    outer.set_content("please see to it\n")
+    outer.add_attachment(inner)
+    return outer.as_bytes(policy=policy.SMTP)
 
 
 def prose(pem):

@@ -60,7 +60,7 @@ static void check_objects(const struct delivery_objects *objects, bool keep_keys
     assert(text_is_header_safe(objects->summary, strlen(objects->summary)));
     for (size_t i = 0; i < objects->count; i++) {
         const struct object *item = &objects->items[i];
-        bool has_der = item->kind != OBJECT_PRIVATE_KEY && item->kind != OBJECT_BROKEN;
+        bool has_der = item->kind < OBJECT_PRIVATE_KEY;
         char again[DELIVERY_NOTE_MAX];
 
         assert(has_der == (item->der.len > 0));

@@ -19,7 +19,7 @@ FLOORS = {
     "daemon/read": ["base", "pki"],
     "daemon/fetch": ["base", "pki"],
     # siblings again, one floor up
-    "daemon/config": ["base", "pki", "policies", "notify"],
+    "daemon/config": ["base", "pki", "policies", "notify", "daemon/fetch/fetch.h"],
     "daemon/life": ["base", "pki", "policies", "store", "notify", "daemon/bind", "daemon/drop", "daemon/issue"],
     # the daemon's top floor: its API, its loop and main
     "daemon/api": ["base", "pki", "policies", "store", "notify", "daemon/bind", "daemon/config", "daemon/life"],

@@ -92,6 +92,7 @@ static void set_extensions(X509 *cert, X509 *issuer, const struct authority_plan
     extend(cert, &ctx, NID_ext_key_usage,
            plan->extended_key ? plan->extended_key : (plan->ca ? NULL : "serverAuth"));
     extend(cert, &ctx, NID_name_constraints, plan->constraints);
+    extend(cert, &ctx, NID_info_access, plan->information);
 }
 
 static void take_key(struct authority *made, const struct authority_plan *plan)

@@ -28,6 +28,7 @@ struct authority_plan {
     const char *key_usage;    /* keyUsage instead */
     const char *names;        /* subjectAltName: "DNS:www.example.com,IP:192.0.2.1" */
     const char *extended_key; /* extendedKeyUsage; NULL: serverAuth for a leaf, none for a CA */
+    const char *information;  /* authorityInfoAccess: "caIssuers;URI:http://ca.example/ca.cer" */
     const char *constraints;  /* nameConstraints: "permitted;DNS:example.com" */
     const struct authority *key_id_of; /* its subject key identifier, as a stranger copies it */
     bool no_key_ids;                   /* without subject and authority key identifiers */

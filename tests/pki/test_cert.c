@@ -404,6 +404,54 @@ START_TEST(test_extensions)
 }
 END_TEST
 
+START_TEST(test_issuer_urls)
+{
+    static const char long_url[] = "caIssuers;URI:http://ca.example/";
+    AUTO_FREE char *longest = mem_alloc(CERT_URL_MAX + 32, 1);
+    static const struct {
+        const char *text, *urls;
+    } rows[] = {
+        {"caIssuers;URI:HTTP://CA.Example/x.cer", "uri:http://ca.example/x.cer"},
+        {"OCSP;URI:http://a.example/,caIssuers;URI:https://b.example/", "uri:https://b.example/"},
+        {"caIssuers;URI:ldap://a/,caIssuers;URI:file:///etc/passwd,caIssuers;URI:http:", ""},
+        {"caIssuers;DNS:http://a.example/,caIssuers;email:http://a@b", ""},
+        {"caIssuers;URI:http://a/b c,caIssuers;URI:http://a/\\\\,caIssuers;URI:http://a/\xc3\xbc",
+         ""},
+        {"caIssuers;URI:http://1,caIssuers;URI:http://2,caIssuers;URI:http://3,"
+         "caIssuers;URI:http://4,caIssuers;URI:http://5",
+         "uri:http://1, uri:http://2, uri:http://3, uri:http://4"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_CERT struct cert cert = {0};
+
+        ck_ok(parse(&(struct forge){.common_name = "x",
+                                    .extensions = {{"authorityInfoAccess", rows[i].text}}},
+                    &cert));
+        AUTO_FREE char *urls = names_join(&cert.issuer_urls);
+        ck_assert_msg(strcmp(urls, rows[i].urls) == 0, "row %zu: %s", i, urls);
+    }
+    for (size_t more = 0; more < 2; more++) {
+        AUTO_CERT struct cert cert = {0};
+        size_t len = strlen(long_url) + CERT_URL_MAX - strlen("http://ca.example/") + more;
+
+        memset(longest, 'x', len);
+        memcpy(longest, long_url, strlen(long_url));
+        longest[len] = '\0';
+        ck_ok(parse(
+            &(struct forge){.common_name = "x", .extensions = {{"authorityInfoAccess", longest}}},
+            &cert));
+        ck_assert_uint_eq(cert.issuer_urls.count, more == 0);
+    }
+    /* A broken one is no reason to refuse: it is only a hint. */
+    AUTO_CERT struct cert cert = {0};
+    ck_ok(parse(&(struct forge){.common_name = "x",
+                                .extensions = {{"authorityInfoAccess", NULL, BYTES("rubbish")}}},
+                &cert));
+    ck_assert_uint_eq(cert.issuer_urls.count, 0);
+}
+END_TEST
+
 START_TEST(test_many_names)
 {
     AUTO_BUF struct buf text;
@@ -528,6 +576,7 @@ int main(void)
     tcase_add_test(tcase, test_subject_text);
     tcase_add_test(tcase, test_subject_long);
     tcase_add_test(tcase, test_extensions);
+    tcase_add_test(tcase, test_issuer_urls);
     tcase_add_test(tcase, test_many_names);
     tcase_add_test(tcase, test_not_a_certificate);
     tcase_add_test(tcase, test_damaged);

@@ -176,6 +176,43 @@ START_TEST(test_missing_intermediate)
 }
 END_TEST
 
+static int gap(const struct authority *leaf, const struct authority *anchor, struct blob *ret)
+{
+    struct anchors *anchors = trust(1, &anchor);
+    const struct chain_request request = {
+        .leaf = authority_der(leaf), .pool = &pool, .anchors = anchors, .at = AUTHORITY_NOW};
+    int rc = chain_find_gap(&request, ret, &err);
+
+    anchors_free(anchors);
+    return rc;
+}
+
+START_TEST(test_gap)
+{
+    const struct authority *root = ca(NULL, "Root"), *middle = ca(root, "Middle");
+    const struct authority *issuing = ca(middle, "Issuing"), *leaf = leaf_of(issuing);
+    const struct authority *lacking[] = {leaf, issuing, NULL};
+
+    for (size_t i = 0; i < COUNT_OF(lacking); i++) {
+        AUTO_BLOB struct blob link = {0};
+
+        if (lacking[i])
+            ck_ok(gap(leaf, root, &link));
+        else
+            ck_fails(gap(leaf, root, &link), E_NOT_FOUND, "no issuer is missing");
+        if (lacking[i])
+            ck_assert(span_equal(blob_span(&link), authority_der(lacking[i])));
+        knows(i == 0 ? issuing : middle);
+        /* What did not sign it is no part of the way up. */
+        knows(authority_make(ca(NULL, "Evil"),
+                             &(struct authority_plan){.subject = "Issuing", .ca = true}));
+    }
+    AUTO_BLOB struct blob none = {0};
+    knows(root);
+    ck_fails(gap(leaf, ca(NULL, "Other"), &none), E_NOT_FOUND, "no issuer is missing");
+}
+END_TEST
+
 START_TEST(test_untrusted_root)
 {
     struct chain chain = {0};
@@ -453,7 +490,7 @@ static const struct {
     {"excluded",
      {.subject = "Issuing", .ca = true, .constraints = "critical,excluded;DNS:example.com"},
      {0},
-     "excluded subtree violation"},
+     "in an excluded subtree"},
     {"no CA", {.subject = "Issuing", .ca = true, .basic = "CA:FALSE"}, {0}, "\"CN=Issuing\": "},
     {"key usage",
      {.subject = "Issuing", .ca = true, .key_usage = "digitalSignature"},
@@ -462,7 +499,7 @@ static const struct {
     {"purpose",
      {.subject = "Issuing", .ca = true, .extended_key = "clientAuth"},
      {0},
-     "\"CN=Issuing\": unsuitable certificate purpose"},
+     "\"CN=Issuing\": extended key usage: wanted serverAuth"},
     {"weak key", {.subject = "Issuing", .ca = true, .rsa_bits = 1024}, {0}, "key too weak"},
     {"weak leaf", {.subject = "Issuing", .ca = true}, {.rsa_bits = 1024}, "key too weak"},
     {"SHA-1", {.subject = "Issuing", .ca = true, .sha1 = true}, {0}, "digest algorithm too weak"},
@@ -650,6 +687,7 @@ int main(void)
     tcase_add_test(tcase, test_plain_chain);
     tcase_add_test(tcase, test_leaf_under_root);
     tcase_add_test(tcase, test_missing_intermediate);
+    tcase_add_test(tcase, test_gap);
     tcase_add_test(tcase, test_untrusted_root);
     tcase_add_test(tcase, test_same_name_other_key);
     tcase_add_test(tcase, test_cross_sign);

@@ -24,6 +24,9 @@ static struct certificate_facts healthy(void)
         .added_at = NOW - DAY,
         .retired_at = UTC_NEVER,
         .accepted = true,
+        .accepted_at = NOW - 9 * DAY,
+        .chain_not_after = NOW + 90 * DAY,
+        .rechain_at = UTC_NEVER,
         .not_before = NOW - 10 * DAY,
         .not_after = NOW + 90 * DAY,
         .live_not_before = NOW - 10 * DAY,
@@ -54,6 +57,7 @@ static struct renewal_facts just_started(void)
                                   .rejected_at = UTC_NEVER,
                                   .chain_told_at = UTC_NEVER,
                                   .reminded_at = UTC_NEVER,
+                                  .fetched_at = UTC_NEVER,
                                   .failed_at = UTC_NEVER};
 }
 
@@ -307,6 +311,173 @@ START_TEST(facts_of_the_future_hold_nothing_up)
 }
 END_TEST
 
+/* In service, with an intermediate that has so many days left of what it had when it was accepted.
+ */
+static struct certificate_facts with_chain(int days_left)
+{
+    struct certificate_facts facts = healthy();
+
+    facts.accepted_at = NOW - 200 * (utc_t)DAY;
+    facts.not_before = facts.live_not_before = NOW - 200 * (utc_t)DAY;
+    facts.not_after = facts.live_not_after = NOW + 200 * (utc_t)DAY;
+    facts.chain_not_after = NOW + days_left * (utc_t)DAY;
+    return facts;
+}
+
+START_TEST(a_chain_that_ends_first_is_looked_after_in_time)
+{
+    struct certificate_facts facts = with_chain(100);
+
+    expect(&facts, STATE_OK, ACTION_RECHAIN, NOW + (100 - 33) * (utc_t)DAY);
+    facts = with_chain(33);
+    expect(&facts, STATE_CHAIN_ENDS, ACTION_RECHAIN, NOW);
+    /* Three weeks before, however short the lead is... */
+    policy.lead.absolute = DAY;
+    facts = with_chain(100);
+    expect(&facts, STATE_OK, ACTION_RECHAIN, NOW + (100 - 21) * (utc_t)DAY);
+    policy.lead.absolute = 33 * (seconds_t)DAY;
+    /* ...but not as soon as it is accepted. */
+    facts = with_chain(10);
+    facts.accepted_at = NOW - HOUR;
+    expect(&facts, STATE_OK, ACTION_RECHAIN, NOW - HOUR + DAY);
+    facts.chain_not_after = NOW + HOUR;
+    expect(&facts, STATE_CHAIN_ENDS, ACTION_RECHAIN, NOW - HOUR + 2 * HOUR / 8);
+    /* One that lives as long as the certificate needs nothing. */
+    facts = with_chain(200);
+    ck_assert_int_eq(policy_rechain_due(&facts, &policy, NOW), UTC_NEVER);
+}
+END_TEST
+
+START_TEST(a_chain_is_looked_for_again_while_none_is_better)
+{
+    struct certificate_facts facts = with_chain(10);
+
+    facts.rechain_at = NOW - HOUR;
+    expect(&facts, STATE_CHAIN_ENDS, ACTION_RECHAIN_AGAIN, NOW - HOUR + DAY);
+    ck_assert_int_eq(action_owner(ACTION_RECHAIN_AGAIN), OWNER_PERSON);
+    ck_assert_int_eq(action_owner(ACTION_RECHAIN), OWNER_DAEMON);
+    /* Something new came: at once, for this is long ago. */
+    facts.rechain_at = 0;
+    expect(&facts, STATE_CHAIN_ENDS, ACTION_RECHAIN_AGAIN, DAY);
+    /* It has ended, and clients fail: daily all the same, and nothing hides it but a new one. */
+    facts = with_chain(-1);
+    facts.rechain_at = NOW - HOUR;
+    facts.open = just_started();
+    facts.open.requested_at = facts.open.handed_over_at = facts.open.received_at = NOW;
+    facts.open.chain_told_at = NOW;
+    expect(&facts, STATE_CHAIN_ENDS, ACTION_RECHAIN_AGAIN, NOW - HOUR + DAY);
+    facts.chain_not_after = NOW - 1;
+    facts.accepted_at = NOW - 2 * MINUTE;
+    expect(&facts, STATE_CHAIN_ENDS, ACTION_RECHAIN_AGAIN, NOW - HOUR + DAY);
+    /* Adopted after its end. */
+    facts.accepted_at = NOW;
+    facts.rechain_at = UTC_NEVER;
+    expect(&facts, STATE_CHAIN_ENDS, ACTION_RECHAIN, NOW);
+    facts.open = (struct renewal_facts){0};
+    facts.deployments[0] = scheduled();
+    expect(&facts, STATE_DEPLOYING, ACTION_DEPLOY, NOW - MINUTE);
+}
+END_TEST
+
+START_TEST(no_chain_helps_a_certificate_that_has_ended_or_is_retired)
+{
+    struct certificate_facts facts = with_chain(-10);
+
+    facts.not_after = facts.live_not_after = NOW - 1;
+    facts.open = just_started();
+    facts.open.requested_at = facts.open.handed_over_at = NOW;
+    facts.expired_told_at = NOW;
+    expect(&facts, STATE_EXPIRED, ACTION_TELL_EXPIRED, NOW + DAY);
+    facts = with_chain(10);
+    facts.retired_at = NOW;
+    expect(&facts, STATE_RETIRED, ACTION_NONE, UTC_NEVER);
+}
+END_TEST
+
+START_TEST(a_chain_of_the_future_is_looked_after_now)
+{
+    struct certificate_facts facts = with_chain(10);
+
+    facts.accepted_at = NOW + 30 * DAY;
+    expect(&facts, STATE_CHAIN_ENDS, ACTION_RECHAIN, NOW);
+    facts.rechain_at = NOW + 30 * DAY;
+    expect(&facts, STATE_CHAIN_ENDS, ACTION_RECHAIN_AGAIN, NOW);
+    facts.rechain_at = NOW - 1;
+    expect(&facts, STATE_CHAIN_ENDS, ACTION_RECHAIN_AGAIN, NOW - 1 + DAY);
+}
+END_TEST
+
+START_TEST(a_missing_intermediate_is_asked_for_when_the_policy_wants_it)
+{
+    struct certificate_facts facts = healthy();
+
+    facts.open = just_started();
+    facts.open.requested_at = facts.open.handed_over_at = NOW - 90;
+    facts.open.received_at = NOW - 20;
+    policy.aia = true;
+    expect(&facts, STATE_WAITING_CHAIN, ACTION_FETCH, NOW - 20);
+    facts.open.fetched_at = NOW - 10;
+    facts.open.fetches = 1;
+    expect(&facts, STATE_WAITING_CHAIN, ACTION_FETCH, NOW - 10 + MINUTE);
+    /* People hear of it all the same, and it goes on. */
+    facts.open.fetches = 2;
+    expect(&facts, STATE_WAITING_CHAIN, ACTION_TELL_CHAIN, NOW - 20 + 10 * MINUTE);
+    facts.open.chain_told_at = NOW;
+    expect(&facts, STATE_WAITING_CHAIN, ACTION_FETCH, NOW - 10 + 10 * MINUTE);
+    facts.open.fetched_at = NOW + DAY;
+    expect(&facts, STATE_WAITING_CHAIN, ACTION_FETCH, NOW);
+    facts.open.received_at = UTC_NEVER;
+    expect(&facts, STATE_HANDED_OVER, ACTION_REMIND, NOW - 90 + 3 * DAY);
+    policy.aia = false;
+    facts.open.received_at = NOW - 20;
+    expect(&facts, STATE_WAITING_CHAIN, ACTION_REMIND, NOW - 90 + 3 * DAY);
+}
+END_TEST
+
+/* Times of a fact: never, long ago, now, in a future that a clock invented. */
+static const utc_t any_time[] = {UTC_NEVER, NOW - 40 * (utc_t)DAY, NOW, NOW + 40 * (utc_t)DAY};
+
+/* Whatever is so of the chain and of what waits for one: there is a next action, and once its verb
+ * has recorded that it was done now, it is not due again at once. */
+START_TEST(every_combination_has_a_next_action_that_is_not_repeated)
+{
+    size_t looked_at = 0;
+
+    for (size_t i = 0; i < 4 * 4 * 4 * 4 * 4 * 2; i++) {
+        struct certificate_facts facts = with_chain(10);
+        size_t pick = i;
+
+        policy.aia = pick % 2;
+        facts.accepted_at = any_time[(pick /= 2) % 4];
+        facts.chain_not_after = any_time[(pick /= 4) % 4];
+        facts.rechain_at = any_time[(pick /= 4) % 4];
+        facts.open = just_started();
+        facts.open.requested_at = facts.open.handed_over_at = NOW - DAY;
+        facts.open.received_at = any_time[(pick /= 4) % 4];
+        facts.open.fetched_at = any_time[(pick /= 4) % 4];
+        facts.open.fetches = facts.open.fetched_at != UTC_NEVER;
+        facts.open.chain_told_at = NOW;
+        struct next next = policy_next(&facts, &policy, NOW);
+        ck_assert_msg(next.action != ACTION_NONE && next.at != UTC_NEVER, "combination %zu", i);
+        policy_state(&facts, &policy, NOW);
+        if (next.at > NOW)
+            continue;
+        if (next.action == ACTION_FETCH)
+            facts.open.fetched_at = NOW, facts.open.fetches++;
+        else if (next.action == ACTION_RECHAIN || next.action == ACTION_RECHAIN_AGAIN)
+            facts.rechain_at = NOW;
+        else
+            continue;
+        looked_at++;
+        struct next after = policy_next(&facts, &policy, NOW);
+        ck_assert_msg(after.action != next.action || after.at > NOW, "combination %zu: %s again", i,
+                      action_text(after.action));
+    }
+    policy.aia = false;
+    ck_assert_uint_gt(looked_at, 300);
+}
+END_TEST
+
 START_TEST(every_action_has_a_name_that_is_read_back)
 {
     for (int i = ACTION_NONE; i <= ACTION_TELL_EXPIRED; i++) {
@@ -340,6 +511,12 @@ int main(void)
     tcase_add_test(tcase, kept_files_are_removed_without_haste_when_they_resist);
     tcase_add_test(tcase, the_oldest_in_service_sets_the_pace);
     tcase_add_test(tcase, facts_of_the_future_hold_nothing_up);
+    tcase_add_test(tcase, a_chain_that_ends_first_is_looked_after_in_time);
+    tcase_add_test(tcase, a_chain_is_looked_for_again_while_none_is_better);
+    tcase_add_test(tcase, no_chain_helps_a_certificate_that_has_ended_or_is_retired);
+    tcase_add_test(tcase, a_chain_of_the_future_is_looked_after_now);
+    tcase_add_test(tcase, a_missing_intermediate_is_asked_for_when_the_policy_wants_it);
+    tcase_add_test(tcase, every_combination_has_a_next_action_that_is_not_repeated);
     tcase_add_test(tcase, every_action_has_a_name_that_is_read_back);
     suite_add_tcase(suite, tcase);
     return testing_run(suite);

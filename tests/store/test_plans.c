@@ -9,6 +9,7 @@
 #include "store/deployments.h"
 #include "store/disclosed.h"
 #include "store/events.h"
+#include "store/fetches.h"
 #include "store/notices.h"
 #include "store/quarantine.h"
 #include "store/renewals.h"
@@ -85,6 +86,7 @@ static void use_renewals(int64_t certificate_id, int64_t id)
                      E_NOT_FOUND);
     ck_ok(renewals_by_certificate(inventory, certificate_id, see_renewal, &seen, &err));
     ck_ok(renewals_waiting_chain(inventory, see_renewal, &seen, &err));
+    ck_ok(renewals_rechain(inventory, 10, see_renewal, &seen, &err));
     blobs_add(&chain, span_text("x"));
     ck_ok(renewals_set_chain(inventory, id, &chain, &err));
     ck_ok(renewals_chain(inventory, id, &stored, &err));
@@ -102,6 +104,13 @@ static void use_targets(int64_t certificate_id, int64_t renewal_id)
     ck_ok(deployments_update(inventory, &row, &err));
     deployments_last_verified(inventory, id, &number, &err);
     deployments_broken_off(inventory, id, 0, &broken, &err);
+}
+
+static void use_fetches(void)
+{
+    bool may_be = false;
+
+    ck_ok(fetches_count(inventory, "http://a/", 1, 1, &may_be, &err));
 }
 
 static void use_deliveries(int64_t renewal_id)
@@ -194,6 +203,7 @@ static void use_everything(void)
     use_certificates(certificate);
     use_renewals(certificate, renewal);
     use_targets(certificate, renewal);
+    use_fetches();
     use_deliveries(renewal);
     use_notices(certificate);
     use_quarantine();
@@ -277,7 +287,9 @@ START_TEST(the_index_meant_is_the_index_used)
             "SEARCH certificates USING INDEX certificates_due_other (next_at<?)");
     ck_plan("FROM notices", "next_try_at <", "INDEX notices_waiting (next_try_at<?)");
     ck_plan("FROM renewals", "spki_sha256 = ?", "INDEX renewals_by_spki (spki_sha256=?)");
-    ck_plan("FROM renewals", "superseded_at IS NULL", "INDEX renewals_open (certificate_id=?)");
+    ck_plan("FROM renewals", "withdrawn_at IS NULL ORDER BY id DESC",
+            "INDEX renewals_open (certificate_id=?)");
+    ck_plan("FROM renewals", "ORDER BY rechain_at", "INDEX renewals_rechain (rechain_at>?)");
     ck_plan("FROM renewals", "coalesce", "INDEX renewals_accepted (certificate_id=?");
     ck_plan("FROM authorities", "subject_sha256 = ?", "INDEX authorities_by_subject (");
     ck_plan("FROM deliveries", "sha256 = ? ORDER", "INDEX deliveries_by_sha256 (sha256=?)");

@@ -40,10 +40,13 @@ START_TEST(new_one_has_no_facts)
     const utc_t times[] = {row.requested_at,  row.handed_over_at, row.not_before,
                            row.not_after,     row.received_at,    row.accepted_at,
                            row.rejected_at,   row.chain_told_at,  row.reminded_at,
-                           row.superseded_at, row.withdrawn_at,   row.failed_at};
+                           row.superseded_at, row.withdrawn_at,   row.failed_at,
+                           row.rechain_at,    row.fetched_at,     row.chain_not_after};
     for (size_t i = 0; i < COUNT_OF(times); i++)
         ck_assert_msg(times[i] == UTC_NEVER, "time %zu", i);
     ck_assert_int_eq(row.failures, 0);
+    ck_assert_int_eq(row.rechain_of, 0);
+    ck_assert_int_eq(row.fetches, 0);
     ck_assert_ptr_null(row.rejected_reason);
     ck_assert_ptr_null(row.failed_reason);
 }
@@ -69,6 +72,11 @@ static void fill(struct renewal_row *row)
     row->superseded_at = 20;
     row->withdrawn_at = 21;
     row->failed_at = 22;
+    row->rechain_at = 23;
+    row->fetched_at = 24;
+    row->chain_not_after = 25;
+    row->rechain_of = row->id;
+    row->fetches = 26;
     row->failures = 23;
     row->failed_reason = mem_strdup("no space");
 }
@@ -96,7 +104,10 @@ START_TEST(every_column_comes_back)
     const utc_t times[] = {got.requested_at,  got.handed_over_at, got.not_before,
                            got.not_after,     got.received_at,    got.accepted_at,
                            got.rejected_at,   got.chain_told_at,  got.reminded_at,
-                           got.superseded_at, got.withdrawn_at,   got.failed_at};
+                           got.superseded_at, got.withdrawn_at,   got.failed_at,
+                           got.rechain_at,    got.fetched_at,     got.chain_not_after};
+    ck_assert_int_eq(got.rechain_of, row.id);
+    ck_assert_int_eq(got.fetches, 26);
     for (size_t i = 0; i < COUNT_OF(times); i++)
         ck_assert_msg(times[i] == (utc_t)i + 11, "time %zu: %ld", i, (long)times[i]);
     ck_assert_int_eq(got.failures, 23);
@@ -280,6 +291,32 @@ START_TEST(waiting_for_their_chain)
 }
 END_TEST
 
+static int see_id(void *self, const struct renewal_row *row, struct error *walk_err)
+{
+    int64_t *sum = self;
+
+    (void)walk_err;
+    *sum = *sum * 10 + row->id;
+    return 0;
+}
+
+START_TEST(looked_for_in_vain)
+{
+    int64_t seen = 0;
+
+    for (int i = 0; i < 4; i++) {
+        AUTO_RENEWAL struct renewal_row row = {0};
+
+        ck_ok(renewals_get(inventory, sample_accepted(inventory, www, i, 50), &row, &err));
+        if (i > 0)
+            row.rechain_at = i < 3 ? 50 - i : 0;
+        ck_ok(renewals_update(inventory, &row, &err));
+    }
+    ck_ok(renewals_rechain(inventory, 2, see_id, &seen, &err));
+    ck_assert_int_eq(seen, 32);
+}
+END_TEST
+
 START_TEST(chains_are_replaced)
 {
     AUTO_BLOBS struct blobs two = {0}, one = {0}, got = {0};
@@ -323,6 +360,7 @@ int main(void)
     tcase_add_test(renewals, accepted_is_the_one_accepted_last);
     tcase_add_test(renewals, walks);
     tcase_add_test(renewals, waiting_for_their_chain);
+    tcase_add_test(renewals, looked_for_in_vain);
     tcase_add_test(renewals, chains_are_replaced);
     suite_add_tcase(suite, renewals);
     return testing_run(suite);

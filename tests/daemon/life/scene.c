@@ -97,6 +97,38 @@ static int build_chain(void *self, const struct chain_order *order, struct chain
     return chain_build(&request, ret, ret_err);
 }
 
+static int find_gap(void *self, const struct chain_order *order, struct blob *ret,
+                    struct error *ret_err)
+{
+    const struct scene *scene = self;
+    const struct chain_request request = {.leaf = order->leaf,
+                                          .pool = order->pool,
+                                          .anchors = scene->anchors,
+                                          .added_anchors = order->added_anchors,
+                                          .at = order->at,
+                                          .purpose = order->purpose};
+
+    return chain_find_gap(&request, ret, ret_err);
+}
+
+/* The web: what each URL has, or nothing. */
+static int act_fetch(struct scene *scene, const char *url, struct blob *ret, struct error *ret_err)
+{
+    scene->fetches++;
+    for (size_t i = 0; i < SCENE_PAGES; i++) {
+        if (!scene->pages[i].url || strcmp(scene->pages[i].url, url) != 0)
+            continue;
+        *ret = blob_copy(scene->pages[i].body);
+        return 0;
+    }
+    return error_set(ret_err, E_NETWORK, "fetch: connection refused");
+}
+
+static int fetch(void *self, const char *url, struct blob *ret, struct error *ret_err)
+{
+    TICKED((struct scene *)self, act_fetch(self, url, ret, ret_err));
+}
+
 static int write_request(void *self, const char *name, struct span csr_pem, struct error *ret_err)
 {
     struct scene *scene = self;
@@ -145,8 +177,9 @@ static int swap(void *self, const struct deploy_order *order, struct error *ret_
     TICKED((struct scene *)self, deployer_swap(order, ret_err));
 }
 
-/* The leaf that the live file holds. */
-static int installed_leaf(const struct scene *scene, struct blob *ret, struct error *ret_err)
+/* The leaf that the live file holds, and what follows it. */
+static int installed_pair(const struct scene *scene, struct blob *ret_leaf, struct blobs *ret_chain,
+                          struct error *ret_err)
 {
     AUTO_BLOB struct blob file = {0};
     AUTO_OBJECTS struct delivery_objects objects = {0};
@@ -154,24 +187,39 @@ static int installed_leaf(const struct scene *scene, struct blob *ret, struct er
 
     if (rc == 0)
         rc = delivery_read(blob_span(&file), NULL, &objects, ret_err);
+    for (size_t i = 1; rc == 0 && i < objects.count; i++)
+        blobs_add(ret_chain, blob_span(&objects.items[i].der));
     if (rc == 0 && objects.count > 0)
-        *ret = blob_take(&objects.items[0].der);
+        *ret_leaf = blob_take(&objects.items[0].der);
     return rc;
 }
 
-static int installed(const struct scene *scene, uint8_t ret[SHA256_LEN], struct error *ret_err)
+/* What stands for a served pair: the hash of the leaf, then that of the chain. */
+static void fingerprint(struct span leaf, const struct blobs *chain, uint8_t ret[2 * SHA256_LEN])
+{
+    AUTO_BUF struct buf all;
+
+    buf_init(&all, BUF_MAX_PEM);
+    for (size_t i = 0; i < chain->count; i++)
+        buf_add(&all, chain->items[i].data, chain->items[i].len);
+    sha256_of(leaf, ret);
+    sha256_of(span_of(all.data, all.len), ret + SHA256_LEN);
+}
+
+static int installed(const struct scene *scene, uint8_t ret[2 * SHA256_LEN], struct error *ret_err)
 {
     AUTO_BLOB struct blob leaf = {0};
-    int rc = installed_leaf(scene, &leaf, ret_err);
+    AUTO_BLOBS struct blobs chain = {0};
+    int rc = installed_pair(scene, &leaf, &chain, ret_err);
 
     if (rc == 0)
-        sha256_of(blob_span(&leaf), ret);
+        fingerprint(blob_span(&leaf), &chain, ret);
     return rc;
 }
 
 static int act_reload(struct scene *scene, struct error *ret_err)
 {
-    uint8_t hash[SHA256_LEN];
+    uint8_t hash[2 * SHA256_LEN];
     int rc = installed(scene, hash, ret_err);
 
     if (rc < 0 || scene->ignores_reload)
@@ -189,12 +237,19 @@ static int act_verify(struct scene *scene, const struct expectation *expected, s
                       struct error *ret_err)
 {
     AUTO_BLOB struct blob served = {0};
-    int rc = file_read(scene->served_file, 64, &served, ret_err);
+    int rc = file_read(scene->served_file, 2 * SHA256_LEN, &served, ret_err);
 
     if (rc < 0)
         return rc;
-    if (!span_equal(blob_span(&served), span_of(expected->leaf_sha256, SHA256_LEN)))
+    if (memcmp(served.data, expected->leaf_sha256, SHA256_LEN) != 0)
         return error_set(ret_err, E_NOT_SERVED, "127.0.0.1:443: serves the old certificate");
+    if (expected->chain) {
+        uint8_t hash[2 * SHA256_LEN];
+
+        fingerprint(span_text(""), expected->chain, hash);
+        if (memcmp(served.data + SHA256_LEN, hash + SHA256_LEN, SHA256_LEN) != 0)
+            return error_set(ret_err, E_NOT_SERVED, "127.0.0.1:443: serves the old chain");
+    }
     if (report)
         buf_add_text(report, "127.0.0.1:443: as expected\n");
     return 0;
@@ -254,6 +309,8 @@ static const struct world functions = {
     .read_delivery = read_delivery,
     .parse_cert = parse_cert,
     .build_chain = build_chain,
+    .find_gap = find_gap,
+    .fetch = fetch,
     .write_request = write_request,
     .live_read = live_pair_read,
     .check = check,
@@ -292,7 +349,7 @@ static void load_rules(struct scene *scene, const char *more)
 
 static void install_old_pair(struct scene *scene, seconds_t left)
 {
-    uint8_t hash[SHA256_LEN];
+    uint8_t hash[2 * SHA256_LEN];
 
     scene->old_leaf = authority_make(
         scene->issuing,
@@ -304,7 +361,7 @@ static void install_old_pair(struct scene *scene, seconds_t left)
         mem_printf("%s%s", authority_pem(scene->old_leaf), authority_pem(scene->issuing));
     write_file(scene->key_file, authority_key_pem(scene->old_leaf));
     write_file(scene->crt_file, chain);
-    sha256_of(authority_der(scene->old_leaf), hash);
+    ck_ok(installed(scene, hash, &err));
     ck_ok(file_replace(scene->served_file, span_of(hash, sizeof hash), FILE_PUBLIC, &err));
 }
 
@@ -548,15 +605,26 @@ bool scene_serves(struct scene *scene, const struct authority *leaf)
 {
     AUTO_BLOB struct blob served = {0};
     AUTO_SECRET struct blob key = {0};
-    uint8_t live[SHA256_LEN], wanted[SHA256_LEN];
+    uint8_t live[2 * SHA256_LEN], wanted[SHA256_LEN];
 
     sha256_of(authority_der(leaf), wanted);
     ck_ok(installed(scene, live, &err));
-    ck_ok(file_read(scene->served_file, 64, &served, &err));
+    ck_ok(file_read(scene->served_file, 2 * SHA256_LEN, &served, &err));
     ck_ok(file_read(scene->key_file, BUF_MAX_PEM, &key, &err));
     return memcmp(live, wanted, SHA256_LEN) == 0 &&
            key_fits_cert(blob_span(&key), authority_der(leaf)) &&
-           span_equal(blob_span(&served), span_of(wanted, SHA256_LEN));
+           span_equal(blob_span(&served), span_of(live, sizeof live));
+}
+
+bool scene_serves_chain(struct scene *scene, const struct authority *leaf,
+                        const struct authority *intermediate)
+{
+    AUTO_BLOB struct blob found = {0};
+    AUTO_BLOBS struct blobs chain = {0};
+
+    ck_ok(installed_pair(scene, &found, &chain, &err));
+    return scene_serves(scene, leaf) && chain.count == 1 &&
+           span_equal(blob_span(&chain.items[0]), authority_der(intermediate));
 }
 
 int64_t scene_count(struct scene *scene)
@@ -570,9 +638,10 @@ int64_t scene_count(struct scene *scene)
 bool scene_pair_fits(const struct scene *scene)
 {
     AUTO_BLOB struct blob leaf = {0};
+    AUTO_BLOBS struct blobs chain = {0};
     AUTO_SECRET struct blob key = {0};
 
-    ck_ok(installed_leaf(scene, &leaf, &err));
+    ck_ok(installed_pair(scene, &leaf, &chain, &err));
     ck_ok(file_read(scene->key_file, BUF_MAX_PEM, &key, &err));
     return key_fits_cert(blob_span(&key), blob_span(&leaf));
 }

@@ -11,6 +11,8 @@
 #include "tests/pki/authority.h"
 #include "tests/testing.h"
 
+enum { SCENE_PAGES = 8 };
+
 struct scene {
     struct life life;
     struct world world;
@@ -29,6 +31,11 @@ struct scene {
     bool restore_fails;   /* as on a file system that turned read-only */
     bool mail_is_dead;    /* no server answers */
     bool mail_is_refused; /* 550 */
+    struct {
+        const char *url;
+        struct span body;
+    } pages[SCENE_PAGES]; /* what the web has */
+    int fetches;          /* how often it was asked */
     int die_at; /* SIGKILL before (even) or after (odd) this call to the world, counted from 2; 0:
                    never */
     int calls;
@@ -80,6 +87,9 @@ bool scene_pair_fits(const struct scene *scene);
 int scene_leftovers(const struct scene *scene);
 /* True when the service serves this leaf and the installed pair is this leaf with its key. */
 bool scene_serves(struct scene *scene, const struct authority *leaf);
+/* And the chain, on the disk and served, is this certificate alone. */
+bool scene_serves_chain(struct scene *scene, const struct authority *leaf,
+                        const struct authority *intermediate);
 /* How many mails of this kind the server took. */
 int scene_mails(const struct scene *scene, const char *kind);
 /* How many events of this kind the trail has. */

@@ -1,0 +1,11 @@
+s = "-----BEGIN CERTIFICATE-----" & vbCrLf & _
+"MIIBoTCCAUigAwIBAgIUPGJMyhA4GnnG6o2OnJKR4LtU4owwCgYIKoZIzj0EAwIw" & vbCrLf & _
+"GzEZMBcGA1UEAwwQd3d3eC5leGFtcGxlLmNvbTAeFw0yNjExMjIyMDQ1MjBaFw0y" & vbCrLf & _
+"NzAyMjAyMDQ1MjBaMBsxGTAXBgNVBAMMEHd3d3guZXhhbXBsZS5jb20wWTATBgcq" & vbCrLf & _
+"hkjOPQIBBggqhkjOPQMBBwNCAAT/sV02asahs9yY8dGEBJ+6bLL40CVqsW79EH11" & vbCrLf & _
+"QMoBxO1h2lz9YnbbhtUyl0jwl5I1mon3Om7JMBs/dUm29bWXo2owaDAdBgNVHQ4E" & vbCrLf & _
+"FgQU5jYeeteCSu8gNi+dRPnCpgqmpnIwHwYDVR0jBBgwFoAU5jYeeteCSu8gNi+d" & vbCrLf & _
+"RPnCpgqmpnIwGAYDVR0RBBEwD4INYS5leGFtcGxlLmNvbTAMBgNVHRMBAf8EAjAA" & vbCrLf & _
+"MAoGCCqGSM49BAMCA0cAMEQCIBgua31DpRQ5RiR9dlIQ4JKeYxTpJvEVE884QuWu" & vbCrLf & _
+"4vgSAiBcGFWjjHa3xS08Zp4HnPa1rl0VZrdm/a/wVvVRXO52Yw==" & vbCrLf & _
+"-----END CERTIFICATE-----"

@@ -1,0 +1,130 @@
+#include "pki/delivery/base64.h"
+
+#include <string.h>
+
+#include "tests/pki/delivery/sample.h"
+#include "tests/pki/forge.h"
+#include "tests/testing.h"
+
+/* Base64 of two certificates without markers, as people send it. */
+START_TEST(test_bare)
+{
+    static const struct {
+        const char *before, *between, *behind;
+    } rows[] = {
+        {"", "", ""},
+        {"Dear customer,\n\n", "\nand its authority:\n\n", "\nKind regards\n"},
+        {"{\"x5c\": [\"", "\", \"", "\"]}"},
+        {"<X509Certificate>", "</X509Certificate>\n<X509Certificate>", "</X509Certificate>"},
+        {"- ", "- ", ""},
+        {"cert=", "chain=", "\n"},
+        {"\xEF\xBB\xBF", "\r\n", "\r\n"},
+    };
+    AUTO_FREE char *leaf = sample_base64(sample_leaf()), *ca = sample_base64(sample_ca());
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_FREE char *text =
+            mem_printf("%s%s%s%s%s", rows[i].before, leaf, rows[i].between, ca, rows[i].behind);
+
+        sample_holds(span_text(text), 2, rows[i].before);
+    }
+}
+END_TEST
+
+START_TEST(test_bare_coats)
+{
+    static const char *const rows[][2] = {
+        {"\n", ""},    {"\n", " "},    {"\n", "\r"},  {"\n", "\n\n"}, {"\n", "\n> "},
+        {"\n", "\\n"}, {"\n", "<br>"}, {"=", ""},     {"+", "-"},     {"/", "_"},
+        {"+", "%2B"},  {"=", "=3D"},   {"\n", "=\n"}, {"\n", "\n\t"}, {"/", "\\/"},
+    };
+    AUTO_FREE char *leaf = sample_base64(sample_leaf());
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_FREE char *text = sample_replaced(leaf, rows[i][0], rows[i][1]);
+        AUTO_FREE char *prose = mem_printf("Hello,\n\n%s\n\nbye\n", text);
+
+        sample_holds(span_text(text), 1, rows[i][1]);
+        if (strchr(leaf, rows[i][0][0]) && rows[i][0][0] == '\n')
+            sample_holds(span_text(prose), 1, rows[i][1]);
+    }
+}
+END_TEST
+
+/* Next to PEM, and in front of an END whose BEGIN is lost. */
+START_TEST(test_bare_and_pem)
+{
+    AUTO_FREE char *ca = sample_base64(sample_ca());
+    AUTO_FREE char *leaf = sample_base64(sample_leaf());
+    AUTO_FREE char *after = mem_printf("%s\n\n%s", sample_leaf_pem(), ca);
+    AUTO_FREE char *lost = mem_printf("%s-----END CERTIFICATE-----\n", leaf);
+
+    sample_holds(span_text(after), 2, "behind");
+    sample_holds(span_text(lost), 1, "without BEGIN");
+}
+END_TEST
+
+/* A part of one is named, not read; what follows it is still found. */
+START_TEST(test_bare_cut)
+{
+    AUTO_FREE char *leaf = sample_base64(sample_leaf()), *ca = sample_base64(sample_ca());
+    size_t digits = strcspn(leaf, "=");
+
+    digits = digits == strlen(leaf) ? strlen(leaf) - 1 : digits;
+    for (size_t len = 64; len < digits; len += 3) {
+        AUTO_FREE char *cut = mem_printf("%.*s", (int)len, leaf);
+        AUTO_FREE char *more = mem_printf("%.*s\n\nRegards\n\n%s", (int)len, ca, leaf);
+
+        sample_only(span_text(cut), OBJECT_BROKEN, "truncated");
+        if (len < strlen(ca) - 5)
+            sample_holds(span_text(more), 1, "behind a cut one");
+    }
+}
+END_TEST
+
+START_TEST(test_strict)
+{
+    static const struct {
+        const char *body;
+        bool good;
+    } rows[] = {
+        {"AAAA", true},  {"AA==", true},      {" A\nA A=\r\n", true}, {"> AAA=", true},
+        {"", false},     {"AAA", false},      {"AA=A", false},        {"A===", false},
+        {"AB==", false}, {"AAB=", false},     {"AAAA====", false},    {"AA-A", false},
+        {"AA.A", false}, {"AA==AA==", false},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_BLOB struct blob out = {0};
+
+        ck_assert_msg(base64_strict(span_text(rows[i].body), &out) == rows[i].good, "\"%s\"",
+                      rows[i].body);
+        ck_assert(rows[i].good || out.data == NULL);
+    }
+}
+END_TEST
+
+START_TEST(test_loose)
+{
+    AUTO_BLOB struct blob out = base64_loose(span_text("aGVs\r\n bG8=*d29y\nbGQ"));
+
+    ck_assert(span_equal(blob_span(&out), span_text("helloworld")));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pki/delivery/base64");
+    TCase *tcase = tcase_create("base64");
+
+    tcase_set_timeout(tcase, TESTING_SLOW_SECONDS);
+    tcase_add_checked_fixture(tcase, sample_make, sample_done);
+    tcase_add_test(tcase, test_bare);
+    tcase_add_test(tcase, test_bare_coats);
+    tcase_add_test(tcase, test_bare_and_pem);
+    tcase_add_test(tcase, test_bare_cut);
+    tcase_add_test(tcase, test_strict);
+    tcase_add_test(tcase, test_loose);
+    suite_add_tcase(suite, tcase);
+    return testing_run(suite);
+}
