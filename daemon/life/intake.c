@@ -274,8 +274,8 @@ static int read_objects(struct intake *in, struct span data, struct error *err)
     int rc = world->read_delivery(world->self, data, &in->objects, err);
 
     if (rc == E_TOO_LARGE)
-        in->problem = mem_strdup(
-            "it is larger, or holds more objects, than anything that an authority sends");
+        in->problem =
+            mem_strdup("it is larger than anything that an authority sends, or holds more objects");
     else if (rc == E_REFUSED)
         in->problem = mem_strdup(err->text);
     return in->problem ? 0 : rc;
