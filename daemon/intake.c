@@ -136,12 +136,24 @@ static int collect(struct lane *lane, struct drop_file *files, struct error *err
                 return rc;
             continue;
         }
-        /* The bytes have been read into objects. */
-        blob_done(&file.data);
+        /* The bytes have been read into objects; a private key may be among them. */
+        blob_wipe(&file.data);
         files[life_batch_count(batch) - 1] = file;
         file = (struct drop_file){0};
     }
     return 0;
+}
+
+/* A private key is in it. A failure is told and no more: the key counts as disclosed anyway. */
+static void protect(struct lane *lane, bool accepted, const char *name)
+{
+    char shown[300];
+    struct error why = {0};
+
+    if (drop_protect(lane->drop, accepted, name, lane->life.erase_keys, &why) == 0)
+        return;
+    text_escape(name, shown, sizeof shown);
+    log_error("key-not-protected", "%s: it holds a private key: %s", shown, why.text);
 }
 
 /* Moves what was taken, and records what moved with its receipt. */
@@ -151,6 +163,7 @@ static int file_away(struct lane *lane, const struct drop_file *files, struct er
     struct drop_filing filings[LIFE_BATCH_FILES] = {0};
     struct life_filing moved[LIFE_BATCH_FILES];
     int64_t ids[LIFE_BATCH_FILES];
+    bool secret[LIFE_BATCH_FILES];
     size_t count = 0, done = 0;
     struct error trouble = {0};
     int worst = 0;
@@ -163,11 +176,14 @@ static int file_away(struct lane *lane, const struct drop_file *files, struct er
             continue;
         }
         ids[count] = verdict->delivery_id;
+        secret[count] = verdict->secret;
         filings[count++] = (struct drop_filing){
             .file = &files[i], .accepted = verdict->accepted, .receipt = verdict->receipt};
     }
     worst = drop_file_away(lane->drop, filings, count, &trouble);
     for (size_t i = 0; worst == 0 && i < count; i++) {
+        if (filings[i].result == 0 && secret[i])
+            protect(lane, filings[i].accepted, filings[i].name);
         if (filings[i].result == 0 && !filings[i].receipt_missing)
             moved[done++] = (struct life_filing){ids[i], filings[i].name};
         /* One that is gone, or is another one now, is the next look's. */
@@ -230,6 +246,9 @@ static int write_receipt(void *self, const struct delivery_row *row, struct erro
         rc = drop_find_filed(lane->drop, row->accepted, row->name, row->sha256, &found, &why);
         name = rc == 0 ? found : row->name;
     }
+    /* Between the move and the note of it nobody may have kept it from others yet. */
+    if (rc == 0 && found && row->secret)
+        protect(lane, row->accepted, found);
     if (rc == 0)
         rc = drop_receipt(lane->drop, row->accepted, name, row->receipt, &why);
     /* What may pass by itself is tried again; a file that somebody took away is not. */

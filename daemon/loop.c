@@ -18,7 +18,7 @@
 #include "daemon/systemd.h"
 #include "daemon/world.h"
 
-enum { TIDY_MS = 15000, DROP_PAUSE_MS = 200 };
+enum { DROP_PAUSE_MS = 200, TIDY_MS = 15000 };
 
 enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANES };
 
@@ -53,6 +53,7 @@ static void life_from(const struct loop *loop, struct inventory *inventory, stru
         .drop_shown = config->drop_shown,
         .requests = config->requests,
         .host = config->host,
+        .erase_keys = config->drop_erase_keys,
         .mail_retry = config->mail_retry,
         .mail_retry_count = config->mail_retry_count,
         .mail_give_up = config->mail_give_up,
@@ -412,7 +413,8 @@ static void start_handles(struct loop *loop)
     uv_timer_init(&loop->uv, &loop->tidy);
     uv_poll_init(&loop->uv, &loop->api_poll, api_fd(loop->api));
     uv_timer_init(&loop->uv, &loop->drop_timer);
-    loop->api_timer.data = loop->drop_timer.data = loop->api_poll.data = loop->tidy.data = loop;
+    loop->api_timer.data = loop->drop_timer.data = loop->api_poll.data = loop;
+    loop->tidy.data = loop;
     uv_poll_start(&loop->api_poll, UV_READABLE, on_api_event);
     if (drop_watch_fd(loop->drop) >= 0) {
         uv_poll_init(&loop->uv, &loop->drop_poll, drop_watch_fd(loop->drop));

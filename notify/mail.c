@@ -110,7 +110,7 @@ static const char *display_host(const char *host)
 
 static bool is_urgent(enum notice_kind kind)
 {
-    return kind == NOTICE_EXPIRED || kind == NOTICE_ROLLED_BACK;
+    return kind == NOTICE_EXPIRED || kind == NOTICE_ROLLED_BACK || kind == NOTICE_KEY_DISCLOSED;
 }
 
 static int add_thread(struct buf *out, const struct mail_envelope *envelope, struct error *err)

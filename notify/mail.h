@@ -25,6 +25,7 @@
     X(NOTICE_FAILED,        "failed") \
     X(NOTICE_EXPIRES,       "expires") \
     X(NOTICE_EXPIRED,       "expired") \
+    X(NOTICE_KEY_DISCLOSED, "key-disclosed") \
     X(NOTICE_DROP_TROUBLE,  "drop-trouble") \
     X(NOTICE_DROP_WELL,     "drop-well")
 /* clang-format on */

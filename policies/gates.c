@@ -17,6 +17,9 @@ static void report(const struct gate_input *input, struct gate_report *ret, enum
     enum severity severity = input->policy->gates[gate];
     va_list args;
 
+    /* Whoever replaced a request wants its successor, whatever came late for the first one. */
+    if (gate == GATE_NO_DOWNGRADE && input->asked_by && severity == SEVERITY_REFUSE)
+        severity = SEVERITY_WARN;
     if (severity == SEVERITY_IGNORE)
         return;
     finding->gate = gate;
@@ -141,6 +144,16 @@ static void check_strength(const struct gate_input *input, struct gate_report *r
                leaf->signature_text);
 }
 
+static void check_disclosed(const struct gate_input *input, struct gate_report *ret)
+{
+    char at[UTC_TEXT_MAX];
+
+    if (input->disclosed_at != 0)
+        report(input, ret, GATE_DISCLOSED,
+               "wanted a key that nobody else can have, got one that lay in the drop folder on %s",
+               utc_format_plain(input->disclosed_at, at));
+}
+
 void gates_check(const struct gate_input *input, struct gate_report *ret)
 {
     struct gate_report found = {.hold_until = UTC_NEVER};
@@ -151,6 +164,7 @@ void gates_check(const struct gate_input *input, struct gate_report *ret)
     check_issuer(input, &found);
     check_usage(input, &found);
     check_strength(input, &found);
+    check_disclosed(input, &found);
     /* One that begins later is right and comes early; with the gate off it is taken as it is. */
     if (!found.refused && input->leaf->not_before > input->now &&
         input->policy->gates[GATE_VALIDITY] != SEVERITY_IGNORE)

@@ -15,6 +15,9 @@ struct gate_input {
     const struct names *wanted; /* what the CSR asked for */
     utc_t live_not_after;       /* of the one in service; UTC_NEVER when there is none */
     utc_t now;
+    utc_t disclosed_at;   /* when its key was seen in the drop folder; 0: never */
+    const char *asked_by; /* who asked for the new key in place of that of the one in service: an
+                             earlier end is then told, not refused; NULL: nobody */
 };
 
 struct gate_finding {

@@ -30,7 +30,8 @@ enum severity { SEVERITY_REFUSE, SEVERITY_WARN, SEVERITY_IGNORE };
     X(GATE_NOT_SELF_SIGNED, "not-self-signed", "an authority signed it") \
     X(GATE_ISSUER,       "issuer",       "the issuer is allowed") \
     X(GATE_USAGE,        "usage",        "it may be used by a server") \
-    X(GATE_STRENGTH,     "strength",     "key and signature are strong enough")
+    X(GATE_STRENGTH,     "strength",     "key and signature are strong enough") \
+    X(GATE_DISCLOSED,    "disclosed-key", "its key was never seen in the drop folder")
 /* clang-format on */
 
 enum gate {
@@ -74,7 +75,9 @@ struct policy {
     bool system_anchors;
     char *preferred_root; /* a part of the subject of the anchor that chains should end in, if they
                              can; NULL: none */
-    bool aia; /* missing intermediates are asked for at the URLs that certificates name */
+    bool take_keys; /* private keys in the drop folder become renewals, with the
+                       certificate that comes with them */
+    bool aia;       /* missing intermediates are asked for at the URLs that certificates name */
     struct text_list recipients; /* mail addresses */
     int verify_handshakes;       /* consecutive fresh handshakes an endpoint must pass: 3 */
     seconds_t verify_patience; /* how long a reloaded service may take to serve the new certificate:
@@ -111,6 +114,9 @@ int policies_finish(struct policies *policies, struct buf *complaints, struct er
 const struct policy *policies_get(const struct policies *policies, const char *name);
 size_t policies_count(const struct policies *policies);
 const struct policy *policies_at(const struct policies *policies, size_t index);
+
+/* Any policy takes delivered keys: then the reader must hand them out. */
+bool policies_take_keys(const struct policies *policies);
 
 /* Seconds before not_after at which the renewal begins, from 0 to lead.most_fraction of the
  * lifetime (0: half of it), an absolute lead too. Any lifetime is fine, also that of "never". */

@@ -98,6 +98,7 @@ void policy_draft_inherit(struct policy_draft *draft, const struct policy *base)
     for (int gate = 0; gate < GATE_COUNT; gate++)
         policy->gates[gate] = FROM(HAS_GATES + gate)->gates[gate];
     policy->system_anchors = FROM(HAS_SYSTEM_ANCHORS)->system_anchors;
+    policy->take_keys = FROM(HAS_TAKE_KEYS)->take_keys;
     policy->aia = FROM(HAS_AIA)->aia;
     policy->verify_handshakes = FROM(HAS_HANDSHAKES)->verify_handshakes;
     policy->verify_patience = FROM(HAS_PATIENCE)->verify_patience;
@@ -213,6 +214,15 @@ const struct policy *policies_get(const struct policies *policies, const char *n
 size_t policies_count(const struct policies *policies)
 {
     return policies->count;
+}
+
+bool policies_take_keys(const struct policies *policies)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < policies->count; i++)
+        any = any || policies->shown[i]->take_keys;
+    return any;
 }
 
 const struct policy *policies_at(const struct policies *policies, size_t index)

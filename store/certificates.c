@@ -1,5 +1,6 @@
 #include "store/certificates.h"
 
+#include "base/text.h"
 #include "store/san.h"
 #include "store/statement.h"
 #include "store/transaction.h"
@@ -127,20 +128,60 @@ static int ids_after(struct inventory *inventory, const char *after, size_t limi
     return statement_ids(&statement, ret, err);
 }
 
+static int each(struct inventory *inventory, const struct ids *ids, certificate_fn fn, void *self,
+                struct error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc >= 0 && i < ids->count; i++) {
+        AUTO_CERTIFICATE struct certificate_row row = {0};
+
+        rc = certificates_get(inventory, ids->items[i], &row, err);
+        if (rc == 0)
+            rc = fn(self, &row, err);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 int certificates_each(struct inventory *inventory, const char *after, size_t limit,
                       certificate_fn fn, void *self, struct error *err)
 {
     AUTO_IDS struct ids ids = {0};
     int rc = ids_after(inventory, after, limit, &ids, err);
 
-    for (size_t i = 0; rc >= 0 && i < ids.count; i++) {
-        AUTO_CERTIFICATE struct certificate_row row = {0};
+    return rc < 0 ? rc : each(inventory, &ids, fn, self, err);
+}
 
-        rc = certificates_get(inventory, ids.items[i], &row, err);
-        if (rc == 0)
-            rc = fn(self, &row, err);
-    }
-    return rc < 0 ? rc : 0;
+static int ids_by_text(struct inventory *inventory, const char *sql, const char *text,
+                       struct ids *ret, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, sql, &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_text(&statement, text);
+    return statement_ids(&statement, ret, err);
+}
+
+int certificates_by_first_name(struct inventory *inventory, const char *name, certificate_fn fn,
+                               void *self, struct error *err)
+{
+    AUTO_IDS struct ids same = {0}, under = {0};
+    int rc = ids_by_text(inventory,
+                         "SELECT certificate_id FROM certificate_names WHERE position = 0"
+                         " AND name = ?",
+                         name, &same, err);
+
+    if (rc == 0)
+        rc = each(inventory, &same, fn, self, err);
+    if (rc < 0 || !text_starts(name, "*."))
+        return rc;
+    rc = ids_by_text(inventory,
+                     "SELECT certificate_id FROM certificate_names WHERE position = 0"
+                     " AND substr(name, instr(name, '.') + 1) = ?1 AND name <> '*.' || ?1",
+                     name + 2, &under, err);
+    return rc < 0 ? rc : each(inventory, &under, fn, self, err);
 }
 
 int certificates_count(struct inventory *inventory, int64_t *ret, struct error *err)

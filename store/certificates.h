@@ -44,6 +44,10 @@ typedef int (*certificate_fn)(void *self, const struct certificate_row *row, str
 int certificates_each(struct inventory *inventory, const char *after, size_t limit,
                       certificate_fn fn, void *self, struct error *err);
 int certificates_count(struct inventory *inventory, int64_t *ret, struct error *err);
+/* Those whose first name is this one; for "*.example.com" also those whose first name has one label
+ * before it. Retired ones, too. */
+int certificates_by_first_name(struct inventory *inventory, const char *name, certificate_fn fn,
+                               void *self, struct error *err);
 
 int certificates_set_plan(struct inventory *inventory, int64_t id, utc_t next_at,
                           const char *next_action, int64_t next_target, struct error *err);

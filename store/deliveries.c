@@ -2,7 +2,8 @@
 
 #include "store/statement.h"
 
-#define COLUMNS "id, sha256, name, taken_at, accepted, receipt, filed_name, filed_at, renewal_id"
+#define COLUMNS \
+    "id, sha256, name, taken_at, accepted, receipt, filed_name, filed_at, renewal_id, secret"
 
 void delivery_row_done(struct delivery_row *row)
 {
@@ -18,8 +19,8 @@ int deliveries_add(struct inventory *inventory, const struct delivery_row *row, 
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(
         inventory,
-        "INSERT INTO deliveries (sha256, name, taken_at, accepted, receipt, renewal_id)"
-        " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+        "INSERT INTO deliveries (sha256, name, taken_at, accepted, receipt, renewal_id, secret)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
         &statement, err);
 
     if (rc < 0)
@@ -30,6 +31,7 @@ int deliveries_add(struct inventory *inventory, const struct delivery_row *row, 
     statement_bind_int(&statement, row->accepted);
     statement_bind_text(&statement, row->receipt);
     statement_bind_id(&statement, row->renewal_id);
+    statement_bind_int(&statement, row->secret);
     return statement_insert(&statement, ret_id, err);
 }
 
@@ -44,6 +46,7 @@ static void read_row(struct statement *statement, struct delivery_row *row)
     row->filed_name = statement_read_text(statement);
     row->filed_at = statement_read_utc(statement);
     row->renewal_id = statement_read_int(statement);
+    row->secret = statement_read_int(statement) != 0;
 }
 
 int deliveries_find(struct inventory *inventory, const uint8_t sha256[SHA256_LEN],
@@ -115,6 +118,20 @@ int deliveries_set_filed(struct inventory *inventory, int64_t id, const char *fi
     return statement_change(&statement, err, "delivery %" PRId64, id);
 }
 
+int deliveries_set_renewal(struct inventory *inventory, int64_t id, int64_t renewal_id,
+                           struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, "UPDATE deliveries SET renewal_id = ? WHERE id = ?",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_id(&statement, renewal_id);
+    statement_bind_int(&statement, id);
+    return statement_change(&statement, err, "delivery %" PRId64, id);
+}
+
 int deliveries_set_receipt(struct inventory *inventory, int64_t id, const char *receipt,
                            struct error *err)
 {
@@ -149,9 +166,8 @@ static int ids_by_renewal(struct inventory *inventory, int64_t renewal_id, struc
                           struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
-    int rc = statement_open(
-        inventory, "SELECT id FROM deliveries WHERE renewal_id = ? AND accepted = 1 ORDER BY id",
-        &statement, err);
+    int rc = statement_open(inventory, "SELECT id FROM deliveries WHERE renewal_id = ? ORDER BY id",
+                            &statement, err);
 
     if (rc < 0)
         return rc;

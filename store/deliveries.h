@@ -16,6 +16,7 @@ struct delivery_row {
     char *filed_name; /* its name in accepted/ or rejected/; NULL until filed_at */
     utc_t filed_at;
     int64_t renewal_id; /* that it brought the leaf of; 0: none */
+    bool secret;        /* a private key is in it */
 };
 void delivery_row_done(struct delivery_row *row);
 #define AUTO_DELIVERY __attribute__((cleanup(delivery_row_done)))
@@ -38,8 +39,11 @@ int deliveries_set_filed(struct inventory *inventory, int64_t id, const char *fi
  * deliveries_unfiled); filed_name and filed_at stay. */
 int deliveries_set_receipt(struct inventory *inventory, int64_t id, const char *receipt,
                            struct error *err);
+/* What it brought was taken later, for this renewal. */
+int deliveries_set_renewal(struct inventory *inventory, int64_t id, int64_t renewal_id,
+                           struct error *err);
 typedef int (*delivery_fn)(void *self, const struct delivery_row *row, struct error *err);
-/* Accepted deliveries of a renewal. */
+/* Deliveries of a renewal. */
 int deliveries_by_renewal(struct inventory *inventory, int64_t renewal_id, delivery_fn fn,
                           void *self, struct error *err);
 /* Rows whose receipt has changed since it was last written, or never was. Oldest first. */

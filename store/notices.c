@@ -178,6 +178,25 @@ int notices_waiting(struct inventory *inventory, int64_t *ret_count, utc_t *ret_
     return 0;
 }
 
+int notices_count(struct inventory *inventory, int64_t certificate_id, utc_t since, int64_t *ret,
+                  struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "SELECT count(*) FROM notices WHERE coalesce(certificate_id, 0) = ?"
+                            " AND created_at >= ?",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_int(&statement, certificate_id);
+    statement_bind_int(&statement, since);
+    rc = statement_one(&statement, err, "count");
+    if (rc == 0)
+        *ret = statement_read_int(&statement);
+    return rc;
+}
+
 int notices_count_stages(struct inventory *inventory, const char *kind, utc_t since, int64_t *ret,
                          struct error *err)
 {

@@ -41,6 +41,10 @@ int notices_set_failed(struct inventory *inventory, int64_t id, utc_t next_try_a
 /* Drops unsent notices of a certificate of this kind: overtaken by events. */
 int notices_drop(struct inventory *inventory, int64_t certificate_id, const char *kind, utc_t at,
                  struct error *err);
+/* How many about a certificate (0: about none) were created since a time: what a full drop folder
+ * makes is bounded by it. */
+int notices_count(struct inventory *inventory, int64_t certificate_id, utc_t since, int64_t *ret,
+                  struct error *err);
 /* How many of a kind and about no certificate were made since a time, those that went to several
  * people counted once: what a full drop folder makes is bounded by it. */
 int notices_count_stages(struct inventory *inventory, const char *kind, utc_t since, int64_t *ret,

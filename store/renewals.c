@@ -5,7 +5,8 @@
 #include "store/transaction.h"
 
 #define COLUMNS                                                                            \
-    "id, certificate_id, created_at, reason, key_sealed, spki_sha256, csr, requested_at,"  \
+    "id, certificate_id, created_at, reason, asked_by, key_sealed, spki_sha256, csr, "     \
+    "requested_at,"                                                                        \
     " handed_over_at, leaf, leaf_sha256, not_before, not_after, received_at, accepted_at," \
     " rejected_at, rejected_reason, chain_told_at, reminded_at, superseded_at,"            \
     " withdrawn_at, failed_at, failures, failed_reason, chain_not_after, rechain_of,"      \
@@ -14,6 +15,7 @@
 void renewal_row_done(struct renewal_row *row)
 {
     free(row->reason);
+    free(row->asked_by);
     names_done(&row->names);
     sealed_key_done(&row->key);
     blob_done(&row->csr);
@@ -28,14 +30,15 @@ static int insert(struct inventory *inventory, const struct renewal_row *row, in
 {
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(inventory,
-                            "INSERT INTO renewals (certificate_id, reason, created_at)"
-                            " VALUES (?, ?, ?) RETURNING id",
+                            "INSERT INTO renewals (certificate_id, reason, asked_by, created_at)"
+                            " VALUES (?, ?, ?, ?) RETURNING id",
                             &statement, err);
 
     if (rc < 0)
         return rc;
     statement_bind_int(&statement, row->certificate_id);
     statement_bind_text(&statement, row->reason);
+    statement_bind_text(&statement, row->asked_by);
     statement_bind_utc(&statement, row->created_at);
     return statement_insert(&statement, ret_id, err);
 }
@@ -68,6 +71,7 @@ static void read_columns(struct statement *statement, struct renewal_row *row)
     row->certificate_id = statement_read_int(statement);
     row->created_at = statement_read_utc(statement);
     row->reason = statement_read_text(statement);
+    row->asked_by = statement_read_text(statement);
     row->key.sealed = statement_read_blob(statement);
     statement_read_hash(statement, row->key.spki_sha256);
     row->csr = statement_read_blob(statement);
@@ -99,6 +103,7 @@ static void read_columns(struct statement *statement, struct renewal_row *row)
 static void bind_columns(struct statement *statement, const struct renewal_row *row)
 {
     statement_bind_text(statement, row->reason);
+    statement_bind_text(statement, row->asked_by);
     statement_bind_blob(statement, &row->key.sealed);
     statement_bind_hash(statement, row->key.spki_sha256);
     statement_bind_blob(statement, &row->csr);
@@ -131,7 +136,7 @@ int renewals_update(struct inventory *inventory, const struct renewal_row *row, 
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(
         inventory,
-        "UPDATE renewals SET reason = ?, key_sealed = ?, spki_sha256 = ?, csr = ?,"
+        "UPDATE renewals SET reason = ?, asked_by = ?, key_sealed = ?, spki_sha256 = ?, csr = ?,"
         " requested_at = ?, handed_over_at = ?, leaf = ?, leaf_sha256 = ?, not_before = ?,"
         " not_after = ?, received_at = ?, accepted_at = ?, rejected_at = ?, rejected_reason = ?,"
         " chain_told_at = ?, reminded_at = ?, superseded_at = ?, withdrawn_at = ?, failed_at = ?,"
@@ -249,6 +254,25 @@ int renewals_by_spki(struct inventory *inventory, const uint8_t spki_sha256[SHA2
     return rc < 0 ? rc : each(inventory, &ids, fn, self, err);
 }
 
+int renewals_first_by_spki(struct inventory *inventory, int64_t certificate_id,
+                           const uint8_t spki_sha256[SHA256_LEN], int64_t *ret, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "SELECT id FROM renewals WHERE spki_sha256 = ? AND certificate_id = ?"
+                            " ORDER BY id LIMIT 1",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_hash(&statement, spki_sha256);
+    statement_bind_int(&statement, certificate_id);
+    rc = statement_one(&statement, err, "renewal with this key");
+    if (rc == 0)
+        *ret = statement_read_int(&statement);
+    return rc;
+}
+
 static int ids_by_certificate(struct inventory *inventory, int64_t certificate_id, struct ids *ret,
                               struct error *err)
 {
@@ -277,8 +301,8 @@ static int ids_waiting_chain(struct inventory *inventory, struct ids *ret, struc
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(inventory,
                             "SELECT id FROM renewals WHERE received_at IS NOT NULL"
-                            " AND accepted_at IS NULL AND superseded_at IS NULL"
-                            " AND withdrawn_at IS NULL ORDER BY id",
+                            " AND accepted_at IS NULL AND withdrawn_at IS NULL"
+                            " AND (superseded_at IS NULL OR rejected_at IS NULL) ORDER BY id",
                             &statement, err);
 
     return rc < 0 ? rc : statement_ids(&statement, ret, err);

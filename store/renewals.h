@@ -10,8 +10,9 @@
 struct renewal_row {
     int64_t id;
     int64_t certificate_id;
-    char *reason; /* "expiring", "asked by root", "adopted from /etc/...", "reissued by the
-                     authority" */
+    char *reason;   /* "expiring", "asked by root", "adopted from /etc/...", "reissued by the
+                       authority" */
+    char *asked_by; /* who asked for it on purpose: "uid 0"; NULL: it was due */
     utc_t created_at;
     struct names names;    /* what the CSR asks for: frozen when the renewal is created */
     struct sealed_key key; /* sealed.len 0: none (adopted without its key) */
@@ -44,7 +45,8 @@ struct renewal_row {
 void renewal_row_done(struct renewal_row *row);
 #define AUTO_RENEWAL __attribute__((cleanup(renewal_row_done)))
 
-/* Inserts certificate_id, reason, created_at and names; everything else starts as "not happened".
+/* Inserts certificate_id, reason, asked_by, created_at and names; everything else starts as "not
+ * happened".
  */
 int renewals_add(struct inventory *inventory, const struct renewal_row *row, int64_t *ret_id,
                  struct error *err);
@@ -66,11 +68,15 @@ typedef int (*renewal_fn)(void *self, const struct renewal_row *row, struct erro
 /* All renewals whose key has this public half, newest first. By index. */
 int renewals_by_spki(struct inventory *inventory, const uint8_t spki_sha256[SHA256_LEN],
                      renewal_fn fn, void *self, struct error *err);
+/* The oldest renewal of a certificate that has this key: reissues are newer rows, but no newer
+ * requests. E_NOT_FOUND. */
+int renewals_first_by_spki(struct inventory *inventory, int64_t certificate_id,
+                           const uint8_t spki_sha256[SHA256_LEN], int64_t *ret, struct error *err);
 /* Newest first. */
 int renewals_by_certificate(struct inventory *inventory, int64_t certificate_id, renewal_fn fn,
                             void *self, struct error *err);
-/* Renewals with a received, not accepted leaf that no newer request has taken the place of: they
- * wait for their chain. */
+/* Renewals with a received leaf that is not accepted, withdrawn, or superseded and then rejected:
+ * they wait for their chain. */
 int renewals_waiting_chain(struct inventory *inventory, renewal_fn fn, void *self,
                            struct error *err);
 

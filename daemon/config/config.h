@@ -29,6 +29,7 @@ struct config {
     char *drop_passwords[DELIVERY_PASSWORDS_MAX]; /* to try on locked deliveries; secrets, wiped
                                                      when they are freed */
     size_t drop_password_count;
+    bool drop_erase_keys;       /* what holds a private key is overwritten after it was filed */
     struct text_list aia_allow; /* what a URL of a certificate may reach besides public addresses */
     int aia_ports[POLICY_LIST_MAX]; /* and besides the ports 80 and 443 */
     size_t aia_port_count;

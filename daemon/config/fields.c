@@ -76,6 +76,7 @@ static void read_drop(struct yaml *yaml, const struct yaml_node *root, struct co
     yaml_seconds(yaml, map, "settle", 0, 3600, &config->drop_settle);
     yaml_seconds(yaml, map, "scan", 1, DAY, &config->drop_scan);
     read_drop_passwords(yaml, map, config);
+    yaml_bool(yaml, map, "erase-keys", &config->drop_erase_keys);
 }
 
 static bool is_port(const char *text)

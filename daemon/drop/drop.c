@@ -52,7 +52,7 @@ void drop_file_done(struct drop_file *file)
 {
     free(file->name);
     free(file->problem);
-    blob_done(&file->data);
+    blob_wipe(&file->data);
     *file = (struct drop_file){0};
 }
 

@@ -101,6 +101,11 @@ struct drop_filing {
 };
 void drop_filing_done(struct drop_filing *filing);
 int drop_file_away(struct drop *drop, struct drop_filing *filings, size_t count, struct error *err);
+/* Keeps a filed delivery from everybody but its owner, since a private key is in it; with `erase`
+ * its content is overwritten and cut off, too. The file of somebody else is replaced by one of our
+ * own. */
+int drop_protect(struct drop *drop, bool accepted, const char *filed_name, bool erase,
+                 struct error *err);
 /* Writes a receipt alone, again. */
 int drop_receipt(struct drop *drop, bool accepted, const char *filed_name, const char *receipt,
                  struct error *err);

@@ -87,33 +87,74 @@ int gap_for(struct life *life, const struct policy *policy, const struct cert *l
 /* What is walked over while a renewal is accepted. */
 struct accept_walk {
     struct life *life;
-    int64_t renewal_id;
+    const struct renewal_row *renewal;
+    int64_t order; /* of its request: newer ones are greater */
     utc_t now;
     size_t targets;
+    struct renewal_row closed; /* the newest other request that it answers; id 0: none */
+    struct renewal_row left;   /* one that stays open; id 0: none */
 };
+
+static void walk_done(struct accept_walk *walk)
+{
+    renewal_row_done(&walk->closed);
+    renewal_row_done(&walk->left);
+}
 
 static int schedule(void *self, const struct target_row *target, struct error *err)
 {
     struct accept_walk *walk = self;
 
     walk->targets++;
-    return deployments_add(walk->life->inventory, walk->renewal_id, target->id, walk->now, err);
+    return deployments_add(walk->life->inventory, walk->renewal->id, target->id, walk->now, err);
 }
 
-/* Requests that were made before and are answered by this certificate; their keys are kept. */
+static bool same_key(const struct renewal_row *a, const struct renewal_row *b)
+{
+    return memcmp(a->key.spki_sha256, b->key.spki_sha256, SHA256_LEN) == 0;
+}
+
+/* Requests that are answered by this certificate; their keys are kept. One that somebody asked for
+ * after the request of this one was meant, whatever comes late for the older one. */
 static int supersede(void *self, const struct renewal_row *row, struct error *err)
 {
     struct accept_walk *walk = self;
     AUTO_RENEWAL struct renewal_row other = {0};
 
-    if (row->id == walk->renewal_id || row->accepted_at != UTC_NEVER ||
+    if (row->id == walk->renewal->id || row->accepted_at != UTC_NEVER ||
         row->superseded_at != UTC_NEVER || row->withdrawn_at != UTC_NEVER)
         return 0;
     int rc = renewals_get(walk->life->inventory, row->id, &other, err);
     if (rc < 0)
         return rc;
-    other.superseded_at = walk->now;
-    return renewals_update(walk->life->inventory, &other, err);
+    bool meant = other.id > walk->order && other.asked_by && !same_key(&other, walk->renewal);
+    struct renewal_row *said = meant ? &walk->left : &walk->closed;
+    if (!meant) {
+        other.superseded_at = walk->now;
+        rc = renewals_update(walk->life->inventory, &other, err);
+    }
+    if (said->id == 0 && !same_key(&other, walk->renewal)) {
+        *said = other;
+        other = (struct renewal_row){0};
+    }
+    return rc;
+}
+
+/* What becomes of other requests, for the receipt. */
+static void say_requests(const struct accept_walk *walk, struct buf *says)
+{
+    char at[UTC_TEXT_MAX];
+
+    if (walk->closed.id != 0)
+        buf_printf(says,
+                   "   The open request of %s is answered by it, too: nothing more needs to be "
+                   "ordered.\n",
+                   utc_format_plain(walk->closed.created_at, at));
+    if (walk->left.id != 0)
+        buf_printf(says,
+                   "   The newer request of %s stays open, since %s asked for it on purpose: its "
+                   "certificate takes over when it comes.\n",
+                   utc_format_plain(walk->left.created_at, at), walk->left.asked_by);
 }
 
 static int tell_accepted(struct life *life, const struct certificate_row *certificate,
@@ -141,13 +182,14 @@ static int tell_accepted(struct life *life, const struct certificate_row *certif
                         &fields, err);
 }
 
-/* Mails that ask for what has now arrived. */
-static int drop_requests(struct life *life, int64_t certificate_id, utc_t now, struct error *err)
+/* Mails that ask for what has now arrived; those for a request that stays open are still meant. */
+static int drop_requests(struct life *life, int64_t certificate_id, bool still_open, utc_t now,
+                         struct error *err)
 {
-    static const enum notice_kind kinds[] = {NOTICE_CSR_READY, NOTICE_REMINDER,
-                                             NOTICE_WAITING_CHAIN};
+    static const enum notice_kind kinds[] = {NOTICE_WAITING_CHAIN, NOTICE_CSR_READY,
+                                             NOTICE_REMINDER};
 
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+    for (size_t i = 0; i < (still_open ? 1 : COUNT_OF(kinds)); i++) {
         int rc =
             notices_drop(life->inventory, certificate_id, notice_kind_text(kinds[i]), now, err);
         if (rc < 0)
@@ -156,14 +198,29 @@ static int drop_requests(struct life *life, int64_t certificate_id, utc_t now, s
     return 0;
 }
 
+/* What is accepted later is the newer one, also within one second and after the clock was set back.
+ */
+static int acceptance_time(const struct accept_walk *walk, utc_t *ret, struct error *err)
+{
+    AUTO_RENEWAL struct renewal_row last = {0};
+    int rc = renewals_accepted(walk->life->inventory, walk->renewal->certificate_id, &last, err);
+
+    if (rc < 0 && rc != E_NOT_FOUND)
+        return rc;
+    *ret = rc == 0 && last.accepted_at >= walk->now ? utc_add(last.accepted_at, 1) : walk->now;
+    return 0;
+}
+
 static int accept_facts(struct life *life, struct renewal_row *renewal, const struct chain *chain,
                         const struct certificate_row *certificate, const struct policy *policy,
                         struct accept_walk *walk, struct error *err)
 {
-    renewal->accepted_at = walk->now;
-    renewal->chain_not_after = chain->earliest_not_after;
-    int rc = renewals_update(life->inventory, renewal, err);
+    int rc = acceptance_time(walk, &renewal->accepted_at, err);
 
+    renewal->chain_not_after = chain->earliest_not_after;
+
+    if (rc == 0)
+        rc = renewals_update(life->inventory, renewal, err);
     if (rc == 0)
         rc = renewals_set_chain(life->inventory, renewal->id, &chain->certs, err);
     if (rc == 0)
@@ -177,13 +234,18 @@ static int accept_facts(struct life *life, struct renewal_row *renewal, const st
 }
 
 int renewal_accept(struct life *life, struct renewal_row *renewal, const struct cert *leaf,
-                   const struct chain *chain, const char *file, struct error *err)
+                   const struct chain *chain, const char *file, struct buf *says, struct error *err)
 {
     AUTO_CERTIFICATE struct certificate_row certificate = {0};
     char text[UTC_TEXT_MAX];
     utc_t now = life->world->now(life->world->self);
-    struct accept_walk walk = {life, renewal->id, now, 0};
+    __attribute__((cleanup(walk_done))) struct accept_walk walk = {
+        .life = life, .renewal = renewal, .now = now};
     int rc = certificates_get(life->inventory, renewal->certificate_id, &certificate, err);
+
+    if (rc == 0)
+        rc = renewals_first_by_spki(life->inventory, renewal->certificate_id,
+                                    renewal->key.spki_sha256, &walk.order, err);
 
     if (rc < 0)
         return rc;
@@ -193,7 +255,9 @@ int renewal_accept(struct life *life, struct renewal_row *renewal, const struct 
     if (rc == 0 && walk.targets == 0)
         rc = notice_in_service(life, certificate.id, err);
     if (rc == 0)
-        rc = drop_requests(life, certificate.id, now, err);
+        rc = drop_requests(life, certificate.id, walk.left.id != 0, now, err);
+    if (rc == 0 && says)
+        say_requests(&walk, says);
     if (rc == 0)
         rc = tell_accepted(life, &certificate, policy, renewal, leaf, file, &walk, err);
     if (rc == 0)

@@ -192,7 +192,7 @@ static int adopt_renewal(struct addition *in, const struct found *found, const c
     AUTO_RENEWAL struct renewal_row renewal = {0};
     utc_t now = life->world->now(life->world->self);
     int64_t id = 0;
-    int rc = renewal_create(life, &in->row, reason, &id, err);
+    int rc = renewal_create(life, &in->row, reason, NULL, &id, err);
 
     if (rc == 0)
         rc = renewals_get(life->inventory, id, &renewal, err);
@@ -270,6 +270,18 @@ static int add_targets(struct addition *in, struct error *err)
     return 0;
 }
 
+/* What came for these keys before they were known, once everything is there that it is for. */
+static int look_again(struct addition *in, struct error *err)
+{
+    AUTO_FREE char *why = mem_printf("the certificate %s, which was added", in->row.name);
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < in->asked->target_count; i++)
+        if (in->found[i].present)
+            rc = look_again_for_key(in->life, in->found[i].leaf.spki_sha256, why, err);
+    return rc;
+}
+
 static int write_down(struct addition *in, struct error *err)
 {
     struct life *life = in->life;
@@ -283,6 +295,8 @@ static int write_down(struct addition *in, struct error *err)
                         names, err);
     if (rc == 0)
         rc = add_targets(in, err);
+    if (rc == 0)
+        rc = look_again(in, err);
     return life_end_planned(life, in->row.id, rc, err);
 }
 

@@ -184,9 +184,10 @@ static bool is_anchored(struct life *life, const struct cert *cert)
            row.anchored_at != UTC_NEVER;
 }
 
-int authority_tell(struct life *life, struct span der, const struct cert *cert, bool is_new,
-                   struct buf *receipt, struct error *err)
+int authority_tell(struct life *life, const struct object *object, bool is_new, struct buf *receipt,
+                   struct error *err)
 {
+    const struct cert *cert = &object->cert;
     AUTO_PROOF struct proof proof = {0};
     AUTO_CHAIN struct chain chain = {0};
     struct error why = {0};
@@ -195,13 +196,16 @@ int authority_tell(struct life *life, struct span der, const struct cert *cert, 
 
     if (rc < 0)
         return rc;
-    buf_printf(receipt, "- CA certificate %s, valid until %s:\n   %s\n", cert->subject,
-               utc_format_plain(cert->not_after, text),
+    buf_printf(receipt, "- CA certificate %s, valid until %s:\n", cert->subject,
+               utc_format_plain(cert->not_after, text));
+    if (object->origin[0] != '\0')
+        buf_printf(receipt, "   Found in: %s\n", object->origin);
+    buf_printf(receipt, "   %s\n",
                is_new ? "Kept as material for chains. It is not trusted because of that."
                       : "Known already: nothing to do.");
     /* The proof of a root that is no anchor has failed a moment ago: it costs as much again. */
     bool is_stranger = cert->self_signed && !is_anchored(life, cert);
-    if (is_stranger || !is_proved(&proof, der, cert->not_before, &chain, &why))
+    if (is_stranger || !is_proved(&proof, blob_span(&object->der), cert->not_before, &chain, &why))
         return tell_stranger(life, cert, &why, receipt, err);
     if (memcmp(chain.anchor_sha256, cert->sha256, SHA256_LEN) == 0)
         buf_add_text(receipt, "   It is a trusted root already.\n");

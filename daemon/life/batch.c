@@ -156,6 +156,7 @@ static int read_verdicts(struct life_batch *batch, struct error *err)
             break;
         verdict->delivery_id = row.id;
         verdict->accepted = row.accepted;
+        verdict->secret = row.secret;
         verdict->receipt = row.receipt;
         row.receipt = NULL;
     }

@@ -1,25 +1,22 @@
 /* Leaves that wait for their chain: each delivery of an authority's certificate, and each new
  * configuration, may complete them. */
-#include "daemon/life/internal.h"
+#include "daemon/life/leaf.h"
 
 #include <string.h>
 
 #include "base/log.h"
-#include "policies/gates.h"
 
 /* A leaf that waited, and everything it is judged with again. */
 struct waiting_leaf {
     struct life *life;
-    struct certificate_row certificate;
-    struct renewal_row renewal;
+    struct match match;
     struct cert leaf;
     utc_t now;
 };
 
 static void waiting_leaf_done(struct waiting_leaf *on)
 {
-    certificate_row_done(&on->certificate);
-    renewal_row_done(&on->renewal);
+    match_done(&on->match);
     cert_done(&on->leaf);
 }
 
@@ -53,7 +50,7 @@ static int add_to_receipts(const struct waiting_leaf *on, const char *file, cons
 {
     AUTO_FREE char *text = mem_printf("with %s: %s", file, what);
 
-    return receipts_add(on->life, on->renewal.id, text, err);
+    return receipts_add(on->life, on->match.renewal.id, text, err);
 }
 
 /* The gates once more, since time has passed and another certificate may be in service, then the
@@ -61,20 +58,36 @@ static int add_to_receipts(const struct waiting_leaf *on, const char *file, cons
 static int judge_again(const struct waiting_leaf *on, struct chain *ret, struct error *why,
                        struct error *err)
 {
-    const struct policy *policy = life_policy(on->life, &on->certificate);
-    struct certificate_facts facts;
-    struct gate_report report;
-    int rc = life_facts(on->life->inventory, &on->certificate, &facts, err);
+    const struct policy *policy = life_policy(on->life, &on->match.certificate);
+    AUTO_BUF struct buf refusals;
+    AUTO_BUF struct buf warnings;
 
+    buf_init(&refusals, BUF_MAX_RECEIPT);
+    buf_init(&warnings, BUF_MAX_RECEIPT);
+    int rc = leaf_gates(on->life, &on->match, &on->leaf, false, &refusals, &warnings, err);
     if (rc < 0)
         return rc;
-    gates_check(&(struct gate_input){policy, &on->leaf, &on->certificate.names,
-                                     facts.live_not_after, on->now},
-                &report);
-    for (size_t i = 0; i < report.count; i++)
-        if (report.findings[i].severity == SEVERITY_REFUSE)
-            return error_set(why, E_REFUSED, "%s", report.findings[i].text);
-    return chain_for(on->life, policy, &on->leaf, blob_span(&on->renewal.leaf), on->now, ret, why);
+    if (refusals.len > 0)
+        return error_set(why, E_REFUSED, "%s", buf_text(&refusals));
+    return chain_for(on->life, policy, &on->leaf, blob_span(&on->match.renewal.leaf), on->now, ret,
+                     why);
+}
+
+/* One whose request was superseded meanwhile is set aside for good: nobody waits for it. Its
+ * receipt says so. */
+static int set_aside(struct waiting_leaf *on, const char *why, const char *file, struct error *err)
+{
+    struct renewal_row *renewal = &on->match.renewal;
+    AUTO_FREE char *text = mem_printf("not taken: %s", why);
+
+    renewal->rejected_at = on->now;
+    free(renewal->rejected_reason);
+    renewal->rejected_reason = mem_strdup(why);
+    int rc = renewals_update(on->life->inventory, renewal, err);
+    if (rc == 0)
+        rc = life_event(on->life, on->match.certificate.id, renewal->id, "set-aside", "%s: %s",
+                        file, why);
+    return rc == 0 ? add_to_receipts(on, file, text, err) : rc;
 }
 
 /*
@@ -85,12 +98,12 @@ static int judge_again(const struct waiting_leaf *on, struct chain *ret, struct 
 static int tell_refused(struct waiting_leaf *on, const char *why, const char *file,
                         struct buf *receipt, struct error *err)
 {
-    struct renewal_row *renewal = &on->renewal;
+    struct renewal_row *renewal = &on->match.renewal;
 
     if (renewal->superseded_at != UTC_NEVER)
-        return 0;
-    buf_printf(receipt, "The certificate %s is still not accepted: %s.\n", on->certificate.name,
-               why);
+        return set_aside(on, why, file, err);
+    buf_printf(receipt, "The certificate %s is still not accepted: %s.\n",
+               on->match.certificate.name, why);
     if (renewal->rejected_reason && strcmp(renewal->rejected_reason, why) == 0)
         return 0;
     renewal->rejected_at = on->now;
@@ -99,20 +112,19 @@ static int tell_refused(struct waiting_leaf *on, const char *why, const char *fi
     renewal->chain_told_at = on->now;
     int rc = renewals_update(on->life->inventory, renewal, err);
     if (rc == 0)
-        rc = chain_tell(on->life, &on->certificate, renewal, &on->leaf, why, err);
+        rc = chain_tell(on->life, &on->match.certificate, renewal, &on->leaf, why, err);
     AUTO_FREE char *text = mem_printf("not accepted yet: %s", why);
     if (rc == 0)
         rc = add_to_receipts(on, file, text, err);
-    return rc == 0 ? life_plan(on->life, on->certificate.id, err) : rc;
+    return rc == 0 ? life_plan(on->life, on->match.certificate.id, err) : rc;
 }
 
 static int complete(struct waiting_leaf *on, const struct chain *chain, const char *file,
                     struct buf *receipt, struct error *err)
 {
-    int rc = renewal_accept(on->life, &on->renewal, &on->leaf, chain, file, err);
-
     buf_printf(receipt, "This completed the certificate %s: it is accepted.\n",
-               on->certificate.name);
+               on->match.certificate.name);
+    int rc = renewal_accept(on->life, &on->match.renewal, &on->leaf, chain, file, receipt, err);
     return rc < 0 ? rc : add_to_receipts(on, file, "its chain is complete, accepted", err);
 }
 
@@ -122,15 +134,20 @@ static int complete_one(struct life *life, int64_t renewal_id, const char *file,
     __attribute__((cleanup(waiting_leaf_done))) struct waiting_leaf on = {
         .life = life, .now = life->world->now(life->world->self)};
     AUTO_CHAIN struct chain chain = {0};
-    int rc = renewals_get(life->inventory, renewal_id, &on.renewal, err);
+    int rc = match_renewal(life, renewal_id, &on.match, err);
 
-    if (rc == 0)
-        rc = certificates_get(life->inventory, on.renewal.certificate_id, &on.certificate, err);
-    if (rc == 0)
-        rc = life->world->parse_cert(life->world->self, blob_span(&on.renewal.leaf), &on.leaf, err);
+    if (rc < 0 || on.match.state == KEY_RETIRED)
+        return rc;
+    rc = life->world->parse_cert(life->world->self, blob_span(&on.match.renewal.leaf), &on.leaf,
+                                 err);
+    /* One that cannot be read any more keeps no other one waiting; its own verb fails of it. */
+    if (rc < 0 && code_retry(rc) != RETRY_TRANSIENT) {
+        log_warn("not-completed", "%s: %s", on.match.certificate.name, err->text);
+        return 0;
+    }
     if (rc < 0)
         return rc;
-    LOG_CONTEXT("certificate=%s", on.certificate.name);
+    LOG_CONTEXT("certificate=%s", on.match.certificate.name);
     struct error why = {0};
     rc = judge_again(&on, &chain, &why, err);
     if (rc == E_REFUSED && why.code != 0)
@@ -161,6 +178,8 @@ int chains_complete(struct life *life, const char *file, struct buf *receipt, st
     size_t again = 0;
     int rc = renewals_waiting_chain(life->inventory, complete_row, &by, err);
 
+    if (rc == 0)
+        rc = look_again_for_chain(life, file, receipt, err);
     if (rc == 0)
         rc = chains_look_again(life, &again, err);
     if (again > 0)

@@ -1,6 +1,6 @@
 /* One file of the drop folder: read outside of any transaction, then judged and recorded inside the
  * one of its batch. */
-#include "daemon/life/internal.h"
+#include "daemon/life/leaf.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,25 +18,46 @@ void intake_done(struct intake *in)
     *in = (struct intake){0};
 }
 
-static int take_leaf(struct intake *in, struct span der, const struct cert *cert, struct error *err)
+/* Where in the file it was, when the file held several parts. */
+static void say_origin(struct intake *in, const struct object *object)
 {
+    if (object->origin[0] != '\0')
+        buf_printf(&in->receipt, "   Found in: %s\n", object->origin);
+}
+
+static bool is_good(enum leaf_result result)
+{
+    return result == LEAF_ACCEPTED || result == LEAF_WAITING || result == LEAF_KNOWN;
+}
+
+static int take_leaf(struct intake *in, const struct object *object, struct error *err)
+{
+    const struct cert *cert = &object->cert;
     AUTO_OUTCOME struct leaf_outcome outcome = {0};
     AUTO_FREE char *names = names_join(&cert->names);
     char text[UTC_TEXT_MAX];
+    size_t key_at = 0;
+    const struct leaf_input input = {.der = blob_span(&object->der),
+                                     .cert = cert,
+                                     .file = in->name,
+                                     .key = keys_for(in, cert, &key_at)};
 
     buf_init(&outcome.text, BUF_MAX_RECEIPT);
-    int rc = leaf_take(in->life, der, cert, in->name, &outcome, err);
+    int rc = leaf_take(in->life, &input, &outcome, err);
     if (rc < 0)
         return rc;
     in->leaves++;
-    in->refused += outcome.result == LEAF_REFUSED;
-    if (outcome.result == LEAF_ACCEPTED || outcome.result == LEAF_WAITING ||
-        outcome.result == LEAF_KNOWN) {
+    in->told += outcome.result == LEAF_REFUSED || outcome.told;
+    if (outcome.took_key)
+        in->taken[key_at] = true;
+    if (is_good(outcome.result)) {
         in->good++;
         in->renewal_id = outcome.renewal_id;
     }
-    buf_printf(&in->receipt, "- Certificate for %s, from %s, serial %s, valid until %s:\n", names,
-               cert->issuer, cert->serial, utc_format_plain(cert->not_after, text));
+    buf_printf(&in->receipt, "- Certificate for %s, from %s, serial %s, valid until %s:\n",
+               names[0] != '\0' ? names : "no name", cert->issuer, cert->serial,
+               utc_format_plain(cert->not_after, text));
+    say_origin(in, object);
     buf_add_text(&in->receipt, buf_text(&outcome.text));
     return 0;
 }
@@ -74,22 +95,42 @@ static bool is_authority(const struct cert *cert)
  */
 static int take_certificates(struct intake *in, bool authorities, struct error *err)
 {
-    for (size_t i = 0; i < in->objects.count; i++) {
-        const struct object *object = &in->objects.items[i];
-        int rc = 0;
+    int rc = 0;
 
-        if (object->kind != OBJECT_CERTIFICATE)
+    for (size_t i = 0; rc == 0 && i < in->objects.count; i++) {
+        const struct object *object = &in->objects.items[i];
+
+        if (object->kind != OBJECT_CERTIFICATE || is_authority(&object->cert) != authorities)
             continue;
-        if (is_authority(&object->cert) && authorities) {
-            in->authorities++;
+        if (authorities)
             rc = authority_take(in->life, blob_span(&object->der), &object->cert, &in->is_new[i],
                                 err);
-        } else if (!is_authority(&object->cert) && !authorities) {
-            rc = take_leaf(in, blob_span(&object->der), &object->cert, err);
-        }
-        if (rc < 0)
-            return rc;
+        else
+            rc = take_leaf(in, object, err);
+        in->authorities += authorities;
     }
+    return rc;
+}
+
+/* A request: for which certificate of ours, as far as its key tells. */
+static int describe_csr(struct intake *in, const struct object *object, struct error *err)
+{
+    AUTO_MATCH struct match match = {0};
+    int rc = object->has_spki ? match_find(in->life, object->spki_sha256, NULL, &match, err) : 0;
+
+    if (rc < 0)
+        return rc;
+    buf_printf(&in->receipt, "- %s:\n", object->note);
+    say_origin(in, object);
+    if (match.state != KEY_UNKNOWN) {
+        AUTO_FREE char *request = match_request_name(&match.renewal);
+        buf_printf(&in->receipt, "   It is %s for the certificate %s.\n", request,
+                   match.certificate.name);
+    } else if (object->has_spki) {
+        buf_add_text(&in->receipt, "   It was not made here: no request here has its key.\n");
+    }
+    buf_add_text(&in->receipt, "   This is what goes to the authority, not what comes back from "
+                               "it. Put the certificate here.\n");
     return 0;
 }
 
@@ -102,53 +143,56 @@ static int tell_authorities(struct intake *in, struct error *err)
         const struct object *object = &in->objects.items[i];
 
         if (object->kind == OBJECT_CERTIFICATE && is_authority(&object->cert))
-            rc = authority_tell(in->life, blob_span(&object->der), &object->cert, in->is_new[i],
-                                &in->receipt, err);
+            rc = authority_tell(in->life, object, in->is_new[i], &in->receipt, err);
     }
     return rc;
 }
 
-static void describe_others(struct intake *in)
+static int describe_others(struct intake *in, struct error *err)
 {
-    for (size_t i = 0; i < in->objects.count; i++) {
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < in->objects.count; i++) {
         const struct object *object = &in->objects.items[i];
 
         switch (object->kind) {
         case OBJECT_CERTIFICATE:
-            break;
         case OBJECT_PRIVATE_KEY:
-            in->keys++;
-            buf_printf(&in->receipt,
-                       "- %s:\n   NOT TAKEN. A key that lay in a shared folder must be considered "
-                       "disclosed: delete this file, and\n"
-                       "   do not use a certificate made for that key.\n",
-                       object->note);
             break;
         case OBJECT_CSR:
-            buf_printf(&in->receipt,
-                       "- %s:\n   This is what goes to the authority, not what comes back from it. "
-                       "Put the certificate here.\n",
-                       object->note);
+            rc = describe_csr(in, object, err);
             break;
         case OBJECT_CRL:
+            buf_printf(&in->receipt, "- %s:\n", object->note);
+            say_origin(in, object);
+            buf_add_text(&in->receipt, "   A list of what an authority has revoked. It is not "
+                                       "used here: nothing is to be done with it.\n");
+            break;
         case OBJECT_OTHER:
         case OBJECT_BROKEN:
             in->broken += object->kind == OBJECT_BROKEN;
             buf_printf(&in->receipt, "- %s: not used.\n", object->note);
+            say_origin(in, object);
             break;
         }
     }
+    return rc;
 }
 
 static int take_objects(struct intake *in, struct error *err)
 {
-    int rc = take_certificates(in, true, err);
+    int rc = keys_note(in, err);
 
+    if (rc == 0)
+        rc = take_certificates(in, true, err);
     if (rc == 0)
         rc = tell_authorities(in, err);
     if (rc == 0)
         rc = take_certificates(in, false, err);
-    describe_others(in);
+    if (rc == 0)
+        rc = keys_describe(in, err);
+    if (rc == 0)
+        rc = describe_others(in, err);
     if (in->objects.count == 0 || in->leaves + in->authorities == 0)
         buf_add_text(&in->receipt,
                      "There is no certificate in it that could be used. Wanted: the certificate "
@@ -186,17 +230,22 @@ static int record(struct intake *in, bool accepted, struct error *err)
         .accepted = accepted,
         .receipt = (char *)(uintptr_t)buf_text(&in->receipt),
         .renewal_id = in->renewal_id,
+        .secret = in->keys > 0,
     };
     int64_t id = 0;
     char hex[2 * SHA256_LEN + 1];
 
     memcpy(row.sha256, in->sha256, SHA256_LEN);
     int rc = deliveries_add(in->life->inventory, &row, &id, err);
+    if (rc == 0)
+        rc = quarantine_bind(in->life->inventory, id, err);
     if (rc == 0 && !accepted)
         rc = life_event(in->life, 0, 0, "delivery-rejected", "%s: %s", in->name,
                         in->problem ? in->problem : in->objects.summary);
+    if (rc == 0 && in->keys > 0)
+        rc = keys_tell(in, err);
     /* A leaf that was refused for a certificate of ours has told its people already. */
-    if (rc == 0 && !accepted && in->refused == 0)
+    if (rc == 0 && !accepted && in->told == 0 && !in->keys_told)
         rc = notice_queue_unusable(in->life, in->name, text_hex(in->sha256, SHA256_LEN, hex),
                                    buf_text(&in->receipt), err);
     if (rc < 0)

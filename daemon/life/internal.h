@@ -97,17 +97,18 @@ int verb_tell_expired(struct life *life, struct hand *hand, const struct next *n
  */
 int authority_take(struct life *life, struct span der, const struct cert *cert, bool *ret_new,
                    struct error *err);
-int authority_tell(struct life *life, struct span der, const struct cert *cert, bool is_new,
-                   struct buf *receipt, struct error *err);
+int authority_tell(struct life *life, const struct object *object, bool is_new, struct buf *receipt,
+                   struct error *err);
 int authorities_accepted(struct life *life, const struct chain *chain, struct error *err);
 int authorities_trusted(struct life *life, const uint8_t subject_sha256[SHA256_LEN],
                         struct error *err);
 int authorities_distrusted(struct life *life, const uint8_t anchor_sha256[SHA256_LEN],
                            struct error *err);
 
-/* Adds the renewal row of a certificate; part of the open transaction. */
+/* Adds the renewal row of a certificate; asked_by NULL: it was due. Part of the open transaction.
+ */
 int renewal_create(struct life *life, const struct certificate_row *certificate, const char *reason,
-                   int64_t *ret_id, struct error *err);
+                   const char *asked_by, int64_t *ret_id, struct error *err);
 
 /*
  * One delivery on its way through. intake_read reads it, outside of any transaction, since the
@@ -123,7 +124,9 @@ struct intake {
     char *problem; /* why nothing of it was read; NULL: it was */
     struct delivery_objects objects;
     struct buf receipt;
-    size_t leaves, good, refused, authorities, keys, broken;
+    size_t leaves, good, told, authorities, keys, broken;
+    bool taken[DELIVERY_OBJECTS_MAX];  /* private keys that became a renewal's */
+    bool keys_told;                    /* of a private key people hear by a notice of its own */
     bool is_new[DELIVERY_OBJECTS_MAX]; /* of an authority: it was not in the pool */
     int64_t renewal_id;
     /* the verdict */
@@ -137,30 +140,59 @@ int intake_take(struct intake *in, struct error *err);
 void intake_done(struct intake *in);
 #define AUTO_INTAKE __attribute__((cleanup(intake_done)))
 
+/*
+ * Private keys of a delivery, in this order: keys_note before its leaves are judged, since a leaf
+ * for a key that was disclosed is refused; keys_for finds the one that came with a leaf (*ret_at:
+ * which object), empty when there is none; keys_describe writes them into the receipt; keys_tell
+ * queues the notices, with the whole receipt. Part of the open transaction.
+ */
+int keys_note(struct intake *in, struct error *err);
+struct span keys_for(const struct intake *in, const struct cert *leaf, size_t *ret_at);
+int keys_describe(struct intake *in, struct error *err);
+int keys_tell(struct intake *in, struct error *err);
+
 /* What became of one leaf of a delivery. */
-enum leaf_result { LEAF_ACCEPTED, LEAF_WAITING, LEAF_KNOWN, LEAF_REFUSED, LEAF_FOREIGN };
+enum leaf_result {
+    LEAF_ACCEPTED,
+    LEAF_WAITING, /* for its chain */
+    LEAF_KNOWN,
+    LEAF_REFUSED,   /* its people were told */
+    LEAF_KEPT,      /* refused today, and kept to be looked at again */
+    LEAF_WITHDRAWN, /* for a request that was called off */
+    LEAF_FOREIGN,   /* nobody's; kept likewise */
+};
 struct leaf_outcome {
     enum leaf_result result;
     int64_t certificate_id; /* 0 when it is nobody's */
     int64_t renewal_id;
+    bool told;       /* the certificate's people hear of the refusal by a mail of their own */
+    bool took_key;   /* the private key that came with it was taken */
     struct buf text; /* for the receipt: what and why, and what to do */
 };
 void leaf_outcome_done(struct leaf_outcome *outcome);
 #define AUTO_OUTCOME __attribute__((cleanup(leaf_outcome_done)))
 
-/* Matches a leaf by its public key, judges it, and records what follows. Part of the open
- * transaction. */
-int leaf_take(struct life *life, struct span der, const struct cert *leaf, const char *file,
-              struct leaf_outcome *ret, struct error *err);
-
-/* The chain is built: accepts a renewal's leaf, supersedes older requests, schedules deployments,
- * tells people. Part of the open transaction. */
+/* The chain is built: accepts a renewal's leaf, supersedes other requests, schedules deployments,
+ * tells people. says (NULL: nobody asks) gets a sentence on what becomes of other open requests.
+ * Part of the open transaction. */
 int renewal_accept(struct life *life, struct renewal_row *renewal, const struct cert *leaf,
-                   const struct chain *chain, const char *file, struct error *err);
+                   const struct chain *chain, const char *file, struct buf *says,
+                   struct error *err);
 
-/* Looks again at every renewal that waits for its chain; appends a line for each one that is now
- * accepted, or refused for good reason, and has chains looked at again that end too early. `file`
- * is what brought the news. Part of the open transaction. */
+/* Leaves in quarantine that have this public key are judged as if they came now: a key or a request
+ * has appeared. Their receipts go on. `why` is what brought the news. Part of the open transaction.
+ */
+int look_again_for_key(struct life *life, const uint8_t spki_sha256[SHA256_LEN], const char *why,
+                       struct error *err);
+/* Likewise those of ours that were refused for their chain; appends a line for each one that is now
+ * accepted. */
+int look_again_for_chain(struct life *life, const char *why, struct buf *receipt,
+                         struct error *err);
+
+/* Looks again at every renewal that waits for its chain, and at leaves that were refused for
+ * theirs; appends a line for each one that is now accepted, or refused for good reason, and has
+ * chains looked at again that end too early. `file` is what brought the news. Part of the open
+ * transaction. */
 int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err);
 
 /* Adds a line to the receipts of the deliveries that brought a renewal's leaf. Part of the open

@@ -1,5 +1,5 @@
-/* One leaf of a delivery: whose it is, whether it passes its gates, and what follows. */
-#include "daemon/life/internal.h"
+/* One leaf of a delivery: whether it passes its gates, and what follows. */
+#include "daemon/life/leaf.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,41 +8,11 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "policies/gates.h"
+#include "store/disclosed.h"
 
 void leaf_outcome_done(struct leaf_outcome *outcome)
 {
     buf_done(&outcome->text);
-}
-
-/* The best answer among all renewals that have this public key. */
-struct match {
-    const struct cert *leaf;
-    int64_t same_leaf_id; /* has this very leaf already */
-    bool same_accepted;
-    int64_t open_id;   /* the newest one still without an accepted leaf */
-    int64_t filled_id; /* the newest one that has another leaf accepted */
-    size_t waiting;    /* how many have another leaf that waits for its chain */
-};
-
-static int look_at_renewal(void *self, const struct renewal_row *row, struct error *err)
-{
-    struct match *match = self;
-
-    (void)err;
-    if (row->received_at != UTC_NEVER &&
-        memcmp(row->leaf_sha256, match->leaf->sha256, SHA256_LEN) == 0 &&
-        match->same_leaf_id == 0) {
-        match->same_leaf_id = row->id;
-        match->same_accepted = row->accepted_at != UTC_NEVER;
-    }
-    if (row->accepted_at == UTC_NEVER && match->open_id == 0)
-        match->open_id = row->id;
-    if (row->accepted_at == UTC_NEVER && row->received_at != UTC_NEVER &&
-        row->superseded_at == UTC_NEVER)
-        match->waiting++;
-    if (row->accepted_at != UTC_NEVER && match->filled_id == 0)
-        match->filled_id = row->id;
-    return 0;
 }
 
 /* A second certificate for a key that has one already: a turn of life of its own, with the same key
@@ -55,7 +25,7 @@ static int reissue(struct life *life, const struct certificate_row *certificate,
 
     if (renewal->key.sealed.len == 0)
         return error_set(err, E_REFUSED, "the key of this certificate is not in the inventory");
-    int rc = renewal_create(life, certificate, reason, &id, err);
+    int rc = renewal_create(life, certificate, reason, renewal->asked_by, &id, err);
     if (rc == 0)
         rc = renewals_get(life->inventory, id, &made, err);
     if (rc == 0)
@@ -81,82 +51,245 @@ static void list_findings(const struct gate_report *report, enum severity severi
             buf_printf(ret, "%s%s", ret->len > 0 ? "; " : "", report->findings[i].text);
 }
 
+static bool has_finding(const struct gate_report *report, enum gate gate)
+{
+    for (size_t i = 0; i < report->count; i++)
+        if (report->findings[i].gate == gate)
+            return true;
+    return false;
+}
+
+/*
+ * What was accepted last is the measure even before it is in service, so that the order in which
+ * files arrive decides nothing: the answer to the newer request wins, and of two answers to one
+ * request the one that ends later, then the one that was issued later.
+ */
+static void check_order(const struct match *match, const struct cert *leaf, bool delivered,
+                        struct buf *ret)
+{
+    const struct renewal_row *accepted = &match->accepted;
+    char then[UTC_TEXT_MAX], wanted[UTC_TEXT_MAX], got[UTC_TEXT_MAX];
+
+    if (!delivered && match->order < match->accepted_order) {
+        AUTO_FREE char *request = match_request_name(&match->renewal);
+        buf_printf(ret,
+                   "no-downgrade: wanted the answer to a request that is not older than that of "
+                   "the certificate accepted on %s, got one for %s",
+                   utc_format_plain(accepted->accepted_at, then), request);
+    } else if (!delivered && match->order > match->accepted_order) {
+        return;
+    } else if (leaf->not_after < accepted->not_after) {
+        buf_printf(ret,
+                   "no-downgrade: wanted an end not before that of the certificate accepted on %s "
+                   "(%s), got %s",
+                   utc_format_plain(accepted->accepted_at, then),
+                   utc_format_plain(accepted->not_after, wanted),
+                   utc_format_plain(leaf->not_after, got));
+    } else if (leaf->not_after == accepted->not_after && leaf->not_before < accepted->not_before) {
+        buf_printf(ret,
+                   "no-downgrade: wanted a beginning not before that of the certificate accepted "
+                   "on %s (%s), got %s",
+                   utc_format_plain(accepted->accepted_at, then),
+                   utc_format_plain(accepted->not_before, wanted),
+                   utc_format_plain(leaf->not_before, got));
+    }
+}
+
+static void add_order(const struct match *match, const struct policy *policy,
+                      const struct cert *leaf, bool delivered, struct buf *refusals,
+                      struct buf *warnings)
+{
+    enum severity severity = policy->gates[GATE_NO_DOWNGRADE];
+    struct buf *to = severity == SEVERITY_REFUSE ? refusals : warnings;
+    AUTO_BUF struct buf found;
+
+    buf_init(&found, BUF_MAX_RECEIPT);
+    if (severity != SEVERITY_IGNORE)
+        check_order(match, leaf, delivered, &found);
+    if (found.len > 0)
+        buf_printf(to, "%s%s", to->len > 0 ? "; " : "", buf_text(&found));
+}
+
+int leaf_gates(struct life *life, const struct match *match, const struct cert *leaf,
+               bool delivered, struct buf *refusals, struct buf *warnings, struct error *err)
+{
+    const struct policy *policy = life_policy(life, &match->certificate);
+    utc_t now = life->world->now(life->world->self);
+    struct certificate_facts facts;
+    struct gate_report report;
+    utc_t disclosed_at = UTC_NEVER;
+    int rc = life_facts(life->inventory, &match->certificate, &facts, err);
+
+    if (rc == 0)
+        rc = disclosed_find(life->inventory, leaf->spki_sha256, &disclosed_at, err);
+    if (rc < 0)
+        return rc;
+    /* What is here answered late the request that somebody replaced by this one. */
+    bool meant = !delivered && match->order > match->accepted_order && match->accepted.id != 0 &&
+                 match->accepted.superseded_at != UTC_NEVER;
+    gates_check(&(struct gate_input){policy, leaf, &match->certificate.names, facts.live_not_after,
+                                     now, disclosed_at == UTC_NEVER ? 0 : disclosed_at,
+                                     meant ? match->renewal.asked_by : NULL},
+                &report);
+    list_findings(&report, SEVERITY_REFUSE, refusals);
+    list_findings(&report, SEVERITY_WARN, warnings);
+    /* What has ended is no measure any more. */
+    if (match->accepted.id != 0 && match->accepted.not_after >= now &&
+        !has_finding(&report, GATE_NO_DOWNGRADE))
+        add_order(match, policy, leaf, delivered, refusals, warnings);
+    return 0;
+}
+
 /* What a leaf is judged with; everything borrowed. */
 struct judgement {
     struct life *life;
-    const struct certificate_row *certificate;
+    const struct leaf_input *input;
     const struct policy *policy;
-    struct renewal_row *renewal;
-    const struct cert *leaf;
-    struct span der;
-    const char *file;
+    struct match *match;
+    bool delivered; /* its renewal is made for the key that came with it */
     utc_t now;
-    size_t waiting; /* other leaves for this key that wait for their chain */
 };
 
 /* How many certificates may wait for their chain side by side for one CSR. */
 enum { WAITING_MAX = 8 };
 
+/* What is still asked for, after a leaf that was not taken. */
+static void say_what_stays(const struct match *match, struct buf *ret)
+{
+    if (match->open.id == 0) {
+        buf_add_text(ret, match->accepted.id != 0
+                              ? "   Nothing changes: the certificate that is here stays.\n"
+                              : "");
+        return;
+    }
+    AUTO_FREE char *request = match_request_name(&match->open);
+    buf_printf(ret,
+               match->open.csr.len > 0
+                   ? "   The request stays open: a better certificate for %s is welcome.\n"
+                   : "   The request stays open: %s.\n",
+               request);
+}
+
+/* Facts, notice and event of a refusal. */
+static int record_refusal(const struct judgement *on, const char *reasons, struct error *err)
+{
+    struct life *life = on->life;
+    struct renewal_row *renewal = &on->match->renewal;
+    const struct certificate_row *certificate = &on->match->certificate;
+    AUTO_FIELDS struct fields fields = {0};
+    char stage[2 * SHA256_LEN + 16], hex[2 * SHA256_LEN + 1];
+    int rc = 0;
+
+    /* A request that is answered or called off keeps its facts, and so does one that is superseded:
+     * a leaf that waits there may still be completed. */
+    if (!on->delivered && on->match->state == KEY_OPEN) {
+        renewal->rejected_at = on->now;
+        free(renewal->rejected_reason);
+        renewal->rejected_reason = mem_strdup(reasons);
+        rc = renewals_update(life->inventory, renewal, err);
+    }
+    if (rc == 0)
+        rc = notice_begin(life, certificate, on->policy, &fields, err);
+    if (rc < 0)
+        return rc;
+    notice_new_leaf(&fields, on->input->cert);
+    fields_set(&fields, "file", on->input->file);
+    fields_set(&fields, "reason", reasons);
+    snprintf(stage, sizeof stage, "rejected-%s",
+             text_hex(on->input->cert->sha256, SHA256_LEN, hex));
+    rc = notice_queue(life, certificate, on->policy, on->delivered ? 0 : renewal->id,
+                      NOTICE_REJECTED, stage, &fields, err);
+    if (rc == 0)
+        rc = life_event(life, certificate->id, on->delivered ? 0 : renewal->id, "rejected",
+                        "%s: %s", on->input->file, reasons);
+    return rc == 0 ? life_plan(life, certificate->id, err) : rc;
+}
+
 static int refuse(const struct judgement *on, const char *reasons, struct leaf_outcome *ret,
                   struct error *err)
 {
-    struct life *life = on->life;
-    AUTO_FIELDS struct fields fields = {0};
-    char stage[2 * SHA256_LEN + 16], hex[2 * SHA256_LEN + 1];
-
     ret->result = LEAF_REFUSED;
-    buf_printf(&ret->text,
-               "   Refused for the certificate %s: %s.\n   The request stays open: a better "
-               "certificate for the same CSR is welcome.\n",
-               on->certificate->name, reasons);
-    /* A request that is answered already keeps its facts. */
-    if (on->renewal->accepted_at == UTC_NEVER) {
-        on->renewal->rejected_at = on->now;
-        free(on->renewal->rejected_reason);
-        on->renewal->rejected_reason = mem_strdup(reasons);
-        int rc = renewals_update(life->inventory, on->renewal, err);
-        if (rc < 0)
-            return rc;
-    }
-    int rc = notice_begin(life, on->certificate, on->policy, &fields, err);
-    if (rc < 0)
+    buf_printf(&ret->text, "   Refused for the certificate %s: %s.\n", on->match->certificate.name,
+               reasons);
+    say_what_stays(on->match, &ret->text);
+    return record_refusal(on, reasons, err);
+}
+
+int leaf_set_aside(struct life *life, const struct leaf_input *input, enum quarantine_why why,
+                   struct error *err)
+{
+    struct quarantine_row row = {
+        .why = why,
+        .der = {(uint8_t *)(uintptr_t)input->der.data, input->der.len},
+        .not_after = input->cert->not_after,
+        .seen_at = life->world->now(life->world->self),
+        .file = (char *)(uintptr_t)input->file,
+    };
+
+    /* The row only borrows: nothing of it is freed here. */
+    memcpy(row.sha256, input->cert->sha256, SHA256_LEN);
+    memcpy(row.spki_sha256, input->cert->spki_sha256, SHA256_LEN);
+    return quarantine_add(life->inventory, &row, err);
+}
+
+/* It leads to no anchor of ours, or a link of its chain breaks a rule: another anchor or another
+ * intermediate may mend that. */
+static int refuse_chain(const struct judgement *on, const char *reason, struct leaf_outcome *ret,
+                        struct error *err)
+{
+    ret->result = LEAF_KEPT;
+    int rc = leaf_set_aside(on->life, on->input, QUARANTINE_CHAIN, err);
+    if (rc < 0 || on->input->again)
         return rc;
-    notice_new_leaf(&fields, on->leaf);
-    fields_set(&fields, "file", on->file);
-    fields_set(&fields, "reason", reasons);
-    snprintf(stage, sizeof stage, "rejected-%s", text_hex(on->leaf->sha256, SHA256_LEN, hex));
-    rc = notice_queue(life, on->certificate, on->policy, on->renewal->id, NOTICE_REJECTED, stage,
-                      &fields, err);
-    if (rc == 0)
-        rc = life_event(life, on->certificate->id, on->renewal->id, "rejected", "%s: %s", on->file,
-                        reasons);
-    return rc == 0 ? life_plan(life, on->certificate->id, err) : rc;
+    buf_printf(&ret->text,
+               "   Refused for the certificate %s: %s.\n   It is kept and looked at again by "
+               "itself when an administrator trusts that authority (unlapse trust add)\n   or "
+               "another intermediate comes: it need not be brought again.\n",
+               on->match->certificate.name, reason);
+    say_what_stays(on->match, &ret->text);
+    ret->told = true;
+    return record_refusal(on, reason, err);
+}
+
+/* What waits beside an open request of the certificate does not stand in for it. */
+static void step_aside(const struct judgement *on)
+{
+    struct renewal_row *renewal = &on->match->renewal;
+
+    if (on->match->open.id != 0 && on->match->state != KEY_OPEN)
+        renewal->superseded_at = on->now;
 }
 
 /* Makes the leaf the renewal's own. */
 static int keep_leaf(const struct judgement *on, bool complete, struct leaf_outcome *ret,
                      struct error *err)
 {
-    struct renewal_row *renewal = on->renewal;
-    bool other_waits = renewal->received_at != UTC_NEVER && !complete;
+    struct renewal_row *renewal = &on->match->renewal;
+    const struct certificate_row *certificate = &on->match->certificate;
     int rc = 0;
 
-    /* Nothing that waits gives way to what waits too: whoever can write to the folder could drop
-     * any authority's certificate for our CSR. */
-    if (renewal->accepted_at != UTC_NEVER)
-        rc = reissue(on->life, on->certificate, renewal,
-                     "reissued by the authority for the same key", err);
-    else if (other_waits)
-        rc = reissue(on->life, on->certificate, renewal,
-                     "another certificate came for the same CSR", err);
+    /* Nothing that waits gives way to what comes after it: whoever can write to the folder could
+     * drop any authority's certificate for our CSR. */
+    if (on->delivered) {
+        rc = delivered_renewal(on->life, certificate, on->input, renewal, err);
+        ret->took_key = rc == 0;
+    } else if (renewal->accepted_at != UTC_NEVER || renewal->received_at != UTC_NEVER) {
+        rc =
+            reissue(on->life, certificate, renewal,
+                    renewal->accepted_at != UTC_NEVER ? "reissued by the authority for the same key"
+                                                      : "another certificate came for the same CSR",
+                    err);
+        if (rc == 0 && !complete)
+            step_aside(on);
+    }
     if (rc < 0)
         return rc;
     ret->renewal_id = renewal->id;
     blob_done(&renewal->leaf);
-    renewal->leaf = blob_copy(on->der);
-    memcpy(renewal->leaf_sha256, on->leaf->sha256, SHA256_LEN);
-    renewal->not_before = on->leaf->not_before;
-    renewal->not_after = on->leaf->not_after;
+    renewal->leaf = blob_copy(on->input->der);
+    memcpy(renewal->leaf_sha256, on->input->cert->sha256, SHA256_LEN);
+    renewal->not_before = on->input->cert->not_before;
+    renewal->not_after = on->input->cert->not_after;
     renewal->received_at = on->now;
     renewal->chain_told_at = UTC_NEVER;
     return 0;
@@ -166,8 +299,12 @@ static int wait_for_chain(const struct judgement *on, const struct error *why,
                           struct leaf_outcome *ret, struct error *err)
 {
     struct life *life = on->life;
+    const struct certificate_row *certificate = &on->match->certificate;
     char wait[SECONDS_TEXT_MAX];
 
+    if (on->match->waiting >= WAITING_MAX)
+        return refuse(on, "more certificates for this CSR wait for their chain than can be kept",
+                      ret, err);
     ret->result = LEAF_WAITING;
     buf_printf(&ret->text,
                "   Taken for the certificate %s. Its chain is not complete yet: %s.\n"
@@ -175,14 +312,14 @@ static int wait_for_chain(const struct judgement *on, const struct error *why,
                "\"chain\", \"bundle\" or \"CA\") into\n"
                "   this folder too, in any form and order. People are told when nothing comes "
                "within %s.\n",
-               on->certificate->name, why->text, seconds_format(on->policy->chain_wait, wait));
+               certificate->name, why->text, seconds_format(on->policy->chain_wait, wait));
     int rc = keep_leaf(on, false, ret, err);
     if (rc == 0)
-        rc = renewals_update(life->inventory, on->renewal, err);
+        rc = renewals_update(life->inventory, &on->match->renewal, err);
     if (rc == 0)
-        rc = life_event(life, on->certificate->id, on->renewal->id, "received",
-                        "%s: the leaf is here, %s", on->file, why->text);
-    return rc == 0 ? life_plan(life, on->certificate->id, err) : rc;
+        rc = life_event(life, certificate->id, on->match->renewal.id, "received",
+                        "%s: the leaf is here, %s", on->input->file, why->text);
+    return rc == 0 ? life_plan(life, certificate->id, err) : rc;
 }
 
 /* It passed its gates and its chain is built. */
@@ -190,125 +327,69 @@ static int accept(const struct judgement *on, const struct chain *chain, const c
                   struct leaf_outcome *ret, struct error *err)
 {
     ret->result = LEAF_ACCEPTED;
-    buf_printf(
-        &ret->text,
-        "   Accepted for the certificate %s. It goes on from here by itself; nothing is left "
-        "for you to do.\n",
-        on->certificate->name);
+    buf_printf(&ret->text,
+               "   Accepted for the certificate %s, since it is valid and covers all names.\n",
+               on->match->certificate.name);
+    if (on->delivered)
+        buf_add_text(&ret->text, "   The private key that came with it was taken, too: the "
+                                 "policy allows that.\n");
     if (warnings[0] != '\0')
         buf_printf(&ret->text, "   Warning: %s.\n", warnings);
     int rc = keep_leaf(on, true, ret, err);
-    return rc < 0 ? rc : renewal_accept(on->life, on->renewal, on->leaf, chain, on->file, err);
+    if (rc == 0)
+        rc = renewal_accept(on->life, &on->match->renewal, on->input->cert, chain, on->input->file,
+                            &ret->text, err);
+    buf_add_text(&ret->text, "   It goes on from here by itself; nothing is left for you to do.\n");
+    return rc;
 }
 
 /* The gates are passed: what now depends on the chain. */
 static int judge_chain(const struct judgement *on, const char *warnings, struct leaf_outcome *ret,
                        struct error *err)
 {
+    const struct renewal_row *renewal = &on->match->renewal;
     AUTO_CHAIN struct chain chain = {0};
     struct error why = {0};
-    int rc = chain_for(on->life, on->policy, on->leaf, on->der, on->now, &chain, &why);
 
-    if (rc == E_NO_CHAIN && on->waiting >= WAITING_MAX)
+    if (!on->delivered && renewal->accepted_at != UTC_NEVER && renewal->key.sealed.len == 0)
         return refuse(on,
-                      "too many certificates for this CSR wait for their chain already: bring it "
-                      "together with its chain",
+                      "its key was never readable here, so it cannot be installed: run \"unlapse "
+                      "renew\" and order with the new CSR",
                       ret, err);
+    int rc =
+        chain_for(on->life, on->policy, on->input->cert, on->input->der, on->now, &chain, &why);
     if (rc == E_NO_CHAIN)
         return wait_for_chain(on, &why, ret, err);
     /* What may pass by itself leaves the file where it is, to be taken again. */
     if (rc < 0 && code_retry(rc) == RETRY_TRANSIENT)
         return error_set(err, rc, "%s", why.text);
-    if (rc < 0)
-        return refuse(on, why.text, ret, err);
-    if (on->renewal->accepted_at != UTC_NEVER && on->renewal->key.sealed.len == 0)
-        return refuse(on,
-                      "its key was never readable here, so it cannot be installed: run \"unlapse "
-                      "renew\" and order with the new CSR",
-                      ret, err);
-    return accept(on, &chain, warnings, ret, err);
+    if (rc == E_REFUSED)
+        return refuse_chain(on, why.text, ret, err);
+    return rc < 0 ? refuse(on, why.text, ret, err) : accept(on, &chain, warnings, ret, err);
 }
 
-static int judge(const struct judgement *on, struct leaf_outcome *ret, struct error *err)
+int leaf_judge(struct life *life, const struct leaf_input *input, struct match *match,
+               bool delivered, struct leaf_outcome *ret, struct error *err)
 {
-    AUTO_BUF struct buf reasons;
-    AUTO_BUF struct buf warnings;
-    struct certificate_facts facts;
-    struct gate_report report;
-    int rc = life_facts(on->life->inventory, on->certificate, &facts, err);
-
-    buf_init(&reasons, BUF_MAX_RECEIPT);
-    buf_init(&warnings, BUF_MAX_RECEIPT);
-    if (rc < 0)
-        return rc;
-    gates_check(&(struct gate_input){on->policy, on->leaf, &on->certificate->names,
-                                     facts.live_not_after, on->now},
-                &report);
-    list_findings(&report, SEVERITY_REFUSE, &reasons);
-    list_findings(&report, SEVERITY_WARN, &warnings);
-    return report.refused ? refuse(on, buf_text(&reasons), ret, err)
-                          : judge_chain(on, buf_text(&warnings), ret, err);
-}
-
-static int already_known(struct life *life, const struct match *match, struct leaf_outcome *ret,
-                         struct error *err)
-{
-    AUTO_RENEWAL struct renewal_row row = {0};
-    AUTO_CERTIFICATE struct certificate_row certificate = {0};
-    int rc = renewals_get(life->inventory, match->same_leaf_id, &row, err);
-
-    if (rc == 0)
-        rc = certificates_get(life->inventory, row.certificate_id, &certificate, err);
-    if (rc < 0)
-        return rc;
-    ret->result = LEAF_KNOWN;
-    ret->certificate_id = certificate.id;
-    ret->renewal_id = row.id;
-    buf_printf(&ret->text, "   Already have it: this is the certificate %s, %s.\n",
-               certificate.name,
-               match->same_accepted ? "accepted before" : "which still waits for its chain");
-    return 0;
-}
-
-int leaf_take(struct life *life, struct span der, const struct cert *leaf, const char *file,
-              struct leaf_outcome *ret, struct error *err)
-{
-    AUTO_RENEWAL struct renewal_row renewal = {0};
-    AUTO_CERTIFICATE struct certificate_row certificate = {0};
-    struct match match = {.leaf = leaf};
-    int rc = renewals_by_spki(life->inventory, leaf->spki_sha256, look_at_renewal, &match, err);
-
-    if (rc < 0)
-        return rc;
-    if (match.same_leaf_id != 0)
-        return already_known(life, &match, ret, err);
-    if (match.open_id == 0 && match.filled_id == 0) {
-        ret->result = LEAF_FOREIGN;
-        buf_printf(&ret->text,
-                   "   Not ours: %sits key belongs to no request made here. Was the CSR made on "
-                   "another machine,\n   or by hand?\n",
-                   leaf->self_signed ? "it is self-signed, no authority issued it, and " : "");
-        return 0;
-    }
-    rc = renewals_get(life->inventory, match.open_id != 0 ? match.open_id : match.filled_id,
-                      &renewal, err);
-    if (rc == 0)
-        rc = certificates_get(life->inventory, renewal.certificate_id, &certificate, err);
-    if (rc < 0)
-        return rc;
-    LOG_CONTEXT("certificate=%s", certificate.name);
-    ret->certificate_id = certificate.id;
-    ret->renewal_id = renewal.id;
     const struct judgement on = {
         .life = life,
-        .certificate = &certificate,
-        .policy = life_policy(life, &certificate),
-        .renewal = &renewal,
-        .leaf = leaf,
-        .der = der,
-        .file = file,
+        .input = input,
+        .policy = life_policy(life, &match->certificate),
+        .match = match,
+        .delivered = delivered,
         .now = life->world->now(life->world->self),
-        .waiting = match.waiting,
     };
-    return judge(&on, ret, err);
+    AUTO_BUF struct buf refusals;
+    AUTO_BUF struct buf warnings;
+
+    LOG_CONTEXT("certificate=%s", match->certificate.name);
+    buf_init(&refusals, BUF_MAX_RECEIPT);
+    buf_init(&warnings, BUF_MAX_RECEIPT);
+    ret->certificate_id = match->certificate.id;
+    ret->renewal_id = match->renewal.id;
+    int rc = leaf_gates(life, match, input->cert, delivered, &refusals, &warnings, err);
+    if (rc < 0)
+        return rc;
+    return refusals.len > 0 ? refuse(&on, buf_text(&refusals), ret, err)
+                            : judge_chain(&on, buf_text(&warnings), ret, err);
 }

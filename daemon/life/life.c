@@ -113,13 +113,11 @@ static int plan_one(void *self, const struct certificate_row *row, struct error 
 
 int life_plan_all(struct life *life, struct error *err)
 {
-    AUTO_BUF struct buf unused;
     int rc = life_begin(life, err);
 
-    buf_init(&unused, BUF_MAX_RECEIPT);
     /* Another anchor may be what a leaf has waited for. */
     if (rc == 0)
-        rc = chains_complete(life, "the configuration", &unused, err);
+        rc = life_look_again(life, "the configuration", err);
     if (rc == 0)
         rc = certificates_each(life->inventory, "", SIZE_MAX, plan_one, life, err);
     return life_end(life, rc, err);

@@ -24,6 +24,7 @@ struct life {
     const char *drop_shown;             /* the drop folder as people see it */
     const char *requests;               /* the folder of CSRs */
     const char *host;
+    bool erase_keys; /* the content of files with private keys goes after it was read */
     const seconds_t *mail_retry;
     size_t mail_retry_count;
     seconds_t mail_give_up;
@@ -60,6 +61,14 @@ int life_send(struct life *life, utc_t *ret_at, struct error *err);
 /* After a start with other policies: looks again at what waits for its chain, since the anchors may
  * be others, and writes the next plan of every certificate. */
 int life_plan_all(struct life *life, struct error *err);
+
+/*
+ * After a trust anchor was added: everything whose chain did not build, or ended in a root that was
+ * not trusted, is judged again, whether it waits in a renewal or in quarantine. Its people are told
+ * and its receipts go on; `why` is what they say of it ("the authority ... is trusted"). Part of
+ * the open transaction; a chain is built with the anchors that are there by then.
+ */
+int life_look_again(struct life *life, const char *why, struct error *err);
 
 /* What is asked of `add`. */
 struct life_add {
@@ -126,6 +135,7 @@ struct life_verdict {
     char *reason; /* the sentence for it; owned */
     int64_t delivery_id;
     bool accepted;
+    bool secret;   /* a private key is in the file: nobody else may read it where it is filed */
     char *receipt; /* owned */
 };
 void life_verdict_done(struct life_verdict *verdict);

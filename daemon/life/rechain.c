@@ -210,7 +210,7 @@ static int make_renewal(struct rechain *on, struct rechain_walk *walk, struct er
     char at[UTC_TEXT_MAX];
     AUTO_FREE char *reason = mem_printf("chain rebuilt: intermediate \"%s\" ends on %s",
                                         on->end.subject, utc_format_plain(on->end.not_after, at));
-    int rc = renewal_create(on->life, &on->hand->row, reason, &walk->id, err);
+    int rc = renewal_create(on->life, &on->hand->row, reason, NULL, &walk->id, err);
 
     if (rc == 0)
         rc = renewals_get(inventory, walk->id, &made, err);

@@ -7,11 +7,12 @@
 #include "base/log.h"
 
 int renewal_create(struct life *life, const struct certificate_row *certificate, const char *reason,
-                   int64_t *ret_id, struct error *err)
+                   const char *asked_by, int64_t *ret_id, struct error *err)
 {
     struct renewal_row row = {
         .certificate_id = certificate->id,
         .reason = (char *)(uintptr_t)reason,
+        .asked_by = (char *)(uintptr_t)asked_by,
         .created_at = life->world->now(life->world->self),
         .names = certificate->names,
     };
@@ -38,7 +39,7 @@ int verb_start(struct life *life, struct hand *hand, const struct next *next, st
     else
         snprintf(reason, sizeof reason, "there is no certificate yet");
     if (rc == 0)
-        rc = renewal_create(life, &hand->row, reason, &id, err);
+        rc = renewal_create(life, &hand->row, reason, NULL, &id, err);
     if (rc == 0)
         rc = life_event(life, hand->row.id, id, "started", "renewal %" PRId64 " started: %s", id,
                         reason);
@@ -128,6 +129,8 @@ int verb_request(struct life *life, struct hand *hand, const struct next *next, 
         rc = life_event(life, hand->row.id, renewal.id, "requested",
                         "new %s key and CSR made; the live key is untouched",
                         key_type_text(request.key_type));
+    if (rc == 0)
+        rc = look_again_for_key(life, renewal.key.spki_sha256, "a request with its key", err);
     return life_end_planned(life, hand->row.id, rc, err);
 }
 
@@ -235,7 +238,7 @@ int life_renew(struct life *life, const char *name, bool again, const char *acto
     }
     snprintf(reason, sizeof reason, "asked for by %s", actor);
     if (rc == 0)
-        rc = renewal_create(life, &row, reason, &id, err);
+        rc = renewal_create(life, &row, reason, actor, &id, err);
     if (rc == 0)
         rc = events_add(life->inventory, life->world->now(life->world->self), row.id, id, actor,
                         "started", reason, err);

@@ -37,10 +37,17 @@ CREATE TABLE certificate_names (
     PRIMARY KEY (certificate_id, position)
 ) STRICT, WITHOUT ROWID;
 
+-- A delivered key is looked for by the names of its certificate: those of every certificate begin
+-- with one that it covers, as it is or by a wildcard for its first label. SQLite alone: instr.
+CREATE INDEX certificate_names_first ON certificate_names (name) WHERE position = 0;
+CREATE INDEX certificate_names_parent
+    ON certificate_names (substr(name, instr(name, '.') + 1)) WHERE position = 0;
+
 CREATE TABLE renewals (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     certificate_id  INTEGER NOT NULL REFERENCES certificates (id),
     reason          TEXT NOT NULL,
+    asked_by        TEXT, -- who asked for it on purpose; NULL: it was due
     created_at      INTEGER NOT NULL,
     key_sealed      BLOB,
     spki_sha256     BLOB CHECK (length(spki_sha256) = 32),
@@ -82,8 +89,8 @@ CREATE INDEX renewals_accepted
     ON renewals (certificate_id, accepted_at, coalesce(not_after, 9223372036854775807))
     WHERE accepted_at IS NOT NULL;
 CREATE INDEX renewals_waiting_chain ON renewals (id)
-    WHERE received_at IS NOT NULL AND accepted_at IS NULL AND superseded_at IS NULL
-    AND withdrawn_at IS NULL;
+    WHERE received_at IS NOT NULL AND accepted_at IS NULL AND withdrawn_at IS NULL
+    AND (superseded_at IS NULL OR rejected_at IS NULL);
 CREATE INDEX renewals_rechain ON renewals (rechain_at) WHERE rechain_at IS NOT NULL;
 
 CREATE TABLE renewal_names (
@@ -222,6 +229,7 @@ CREATE TABLE deliveries (
     accepted        INTEGER NOT NULL CHECK (accepted IN (0, 1)),
     receipt         TEXT NOT NULL,
     receipt_written INTEGER NOT NULL DEFAULT 0 CHECK (receipt_written IN (0, 1)),
+    secret          INTEGER NOT NULL DEFAULT 0 CHECK (secret IN (0, 1)), -- a private key is in it
     filed_name      BLOB,
     filed_at        INTEGER,
     renewal_id      INTEGER REFERENCES renewals (id)
@@ -232,6 +240,31 @@ CREATE INDEX deliveries_by_sha256 ON deliveries (sha256);
 CREATE INDEX deliveries_unfiled_by_sha256 ON deliveries (sha256) WHERE filed_at IS NULL;
 CREATE INDEX deliveries_by_renewal ON deliveries (renewal_id) WHERE renewal_id IS NOT NULL;
 CREATE INDEX deliveries_unfiled ON deliveries (id) WHERE receipt_written = 0;
+
+-- Leaves that came too early, or that something speaks against which may change.
+CREATE TABLE quarantine (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    sha256      BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),
+    spki_sha256 BLOB NOT NULL CHECK (length(spki_sha256) = 32),
+    why         TEXT NOT NULL, -- QUARANTINE_TABLE
+    der         BLOB NOT NULL,
+    not_after   INTEGER,
+    seen_at     INTEGER NOT NULL,
+    file        TEXT NOT NULL,
+    delivery_id INTEGER REFERENCES deliveries (id)
+) STRICT;
+
+CREATE INDEX quarantine_by_spki ON quarantine (spki_sha256);
+CREATE INDEX quarantine_by_end ON quarantine (not_after) WHERE not_after IS NOT NULL;
+CREATE INDEX quarantine_by_chain ON quarantine (id) WHERE why = 'chain';
+CREATE INDEX quarantine_unbound ON quarantine (id) WHERE delivery_id IS NULL;
+CREATE INDEX quarantine_by_delivery ON quarantine (delivery_id) WHERE delivery_id IS NOT NULL;
+
+-- Keys of ours that lay in the drop folder.
+CREATE TABLE disclosed_keys (
+    spki_sha256 BLOB NOT NULL PRIMARY KEY CHECK (length(spki_sha256) = 32),
+    seen_at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE notices (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,

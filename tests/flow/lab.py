@@ -82,12 +82,12 @@ class Lab:
 
     def __init__(self, build=None, keep=False, remaining=150, lead="140s", lifetime=86400, key_type="ec-p256",
                  authority_key="ec-p256", names=(NAME,), policy="", services="", settle="1s", scan="2s",
-                 recipients=(PEOPLE,)):
+                 recipients=(PEOPLE,), drop=""):
         self.build = build or os.environ.get("BUILD_ROOT") or os.path.join(HERE, "..", "..", "build")
         self.keep = keep
         self.remaining, self.lead, self.lifetime, self.key_type = remaining, lead, lifetime, key_type
         self.names, self.policy, self.services = names, policy, services
-        self.recipients = recipients
+        self.recipients, self.drop_lines = recipients, drop
         self.complaint = ""
         self.settle, self.scan = settle, scan
         self.running = collections.OrderedDict()
@@ -227,7 +227,7 @@ drop:
   folder: {self.path('state/drop')}
   settle: {self.settle}
   scan: {self.scan}
-mail:
+{self.drop_lines}mail:
   server: 127.0.0.1
   port: {self.smtp_port}
   tls: required

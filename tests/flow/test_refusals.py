@@ -59,7 +59,7 @@ def wrong_contents(lab, csr):
         "www.csr": (csr, ["goes to the authority, not what comes back"], nobodys),
         "order.html": (HTML, ["HTML", "no certificate in it"], nobodys),
         "empty.pem": (b"", ["empty", "no certificate in it"], nobodys),
-        "www.key": (lab.authority.pem(lab.path("other.key")), ["NOT TAKEN", "disclosed"], nobodys),
+        "www.key": (lab.authority.pem(lab.path("other.key")), ["NOT TAKEN", "disclosed"], "key-disclosed"),
         "line\nbreak\x1b[2J\udcff.html": (HTML + b"1", ["HTML", "no certificate in it"], nobodys),
         "x" * 250 + ".html": (HTML + b"2", ["HTML", "no certificate in it"], nobodys),
     }

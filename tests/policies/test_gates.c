@@ -245,6 +245,7 @@ START_TEST(all_findings_come_at_once)
     leaf.usable_as_server = false;
     leaf.key_bits = 192;
     input.live_not_after = NOW + DAY;
+    input.disclosed_at = NOW - DAY;
     gates_check(&input, &report);
     ck_assert_uint_eq(report.count, GATE_COUNT);
     for (size_t i = 0; i < report.count; i++) {
@@ -257,6 +258,29 @@ START_TEST(all_findings_come_at_once)
             strncmp(finding->text, gate_text(finding->gate), strlen(gate_text(finding->gate))) == 0,
             "%s", finding->text);
     }
+}
+END_TEST
+
+/* Who replaced a request wants its successor. */
+START_TEST(an_earlier_end_is_told_when_somebody_asked)
+{
+    input.live_not_after = leaf.not_after + DAY;
+    input.asked_by = "uid 0";
+    gates_check(&input, &report);
+    ck_assert(!report.refused);
+    ck_assert_uint_eq(report.count, 1);
+    ck_assert_int_eq(report.findings[0].gate, GATE_NO_DOWNGRADE);
+    ck_assert_int_eq(report.findings[0].severity, SEVERITY_WARN);
+    policy.gates[GATE_NO_DOWNGRADE] = SEVERITY_IGNORE;
+    passes();
+}
+END_TEST
+
+START_TEST(its_key_was_never_disclosed)
+{
+    input.disclosed_at = NOW - DAY;
+    fails(GATE_DISCLOSED, "disclosed-key: wanted a key that nobody else can have, got one that lay "
+                          "in the drop folder on 2027-01-14 08:00:00 UTC");
 }
 END_TEST
 
@@ -277,6 +301,8 @@ int main(void)
     tcase_add_test(tcase, the_issuer_must_be_allowed);
     tcase_add_test(tcase, a_server_must_be_able_to_use_it);
     tcase_add_test(tcase, key_and_signature_must_be_strong);
+    tcase_add_test(tcase, an_earlier_end_is_told_when_somebody_asked);
+    tcase_add_test(tcase, its_key_was_never_disclosed);
     tcase_add_test(tcase, all_findings_come_at_once);
     suite_add_tcase(suite, tcase);
     return testing_run(suite);

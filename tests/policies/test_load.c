@@ -65,6 +65,7 @@ START_TEST(shipped_ones_are_there)
         ck_assert_uint_gt(policy->retry_count, 0);
         ck_assert_uint_eq(policy->ladder_count, 6);
         ck_assert_int_eq(policy->verify_handshakes, 3);
+        ck_assert(!policy->take_keys);
         for (int gate = 0; gate < GATE_COUNT; gate++)
             ck_assert_int_eq(policy->gates[gate], SEVERITY_REFUSE);
     }
@@ -118,6 +119,7 @@ START_TEST(every_field_is_read)
               "    anchors: {system: false, files: [/etc/ssl/own-root.pem],\n"
               "              preferred: Root R46}\n"
               "    recipients: [a@example.com, b@example.com]\n"
+              "    delivered-keys: take\n"
               "    verify: {handshakes: 5, patience: 3s}\n");
     const struct policy *policy = policies_get(policies, "full");
     ck_assert_str_eq(policy->source, "own.yaml");
@@ -148,6 +150,7 @@ START_TEST(every_field_is_read)
     ck_assert_uint_eq(policy->recipients.count, 2);
     ck_assert_str_eq(policy->recipients.items[1], "b@example.com");
     ck_assert_int_eq(policy->verify_handshakes, 5);
+    ck_assert(policy->take_keys);
     ck_assert_int_eq(policy->verify_patience, 3);
     close_set();
 }

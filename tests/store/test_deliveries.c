@@ -30,7 +30,8 @@ static int64_t add(uint8_t hash, bool accepted, int64_t renewal_id)
                                .receipt = receipt,
                                .filed_name = filed,
                                .filed_at = 1,
-                               .renewal_id = renewal_id};
+                               .renewal_id = renewal_id,
+                               .secret = !accepted};
     int64_t id = 0;
 
     row.sha256[0] = hash;
@@ -57,6 +58,11 @@ START_TEST(comes_back)
     ck_assert_ptr_null(row.filed_name);
     ck_assert_int_eq(row.filed_at, UTC_NEVER);
     ck_assert_int_eq(row.renewal_id, renewal);
+    ck_assert(!row.secret);
+    delivery_row_done(&row);
+    sha256[0] = 2;
+    ck_ok(deliveries_find(inventory, sha256, &row, &err));
+    ck_assert(row.secret);
 }
 END_TEST
 
@@ -112,16 +118,20 @@ START_TEST(filing_inside_the_walk)
 }
 END_TEST
 
-START_TEST(accepted_ones_of_a_renewal)
+START_TEST(those_of_a_renewal)
 {
     struct seen seen = {0};
     int64_t a = add(1, true, renewal);
 
-    add(2, false, renewal);
+    int64_t b = add(2, false, 0);
     add(3, true, 0);
     int64_t d = add(4, true, renewal);
     ck_ok(deliveries_by_renewal(inventory, renewal, see, &seen, &err));
     ck_seen(seen, a, d);
+    /* What was refused at first, and taken later. */
+    ck_ok(deliveries_set_renewal(inventory, b, renewal, &err));
+    ck_ok(deliveries_by_renewal(inventory, renewal, see, &seen, &err));
+    ck_seen(seen, a, b, d);
     ck_ok(deliveries_by_renewal(inventory, 0, see, &seen, &err));
     ck_assert_uint_eq(seen.count, 0);
 }
@@ -136,7 +146,7 @@ int main(void)
     tcase_add_test(deliveries, comes_back);
     tcase_add_test(deliveries, receipts_are_written_until_they_are);
     tcase_add_test(deliveries, filing_inside_the_walk);
-    tcase_add_test(deliveries, accepted_ones_of_a_renewal);
+    tcase_add_test(deliveries, those_of_a_renewal);
     suite_add_tcase(suite, deliveries);
     return testing_run(suite);
 }

@@ -8,9 +8,11 @@
 #include "store/certificates.h"
 #include "store/deliveries.h"
 #include "store/deployments.h"
+#include "store/disclosed.h"
 #include "store/events.h"
 #include "store/fetches.h"
 #include "store/notices.h"
+#include "store/quarantine.h"
 #include "store/renewals.h"
 #include "store/statement.h"
 #include "store/targets.h"
@@ -22,6 +24,12 @@ static const char *const allowed[] = {
     "SCAN deliveries USING INDEX deliveries_unfiled",
     "SCAN renewals USING INDEX renewals_waiting_chain",
     "SCAN notices USING INDEX notices_waiting",
+    "SCAN quarantine USING INDEX quarantine_by_chain",
+    "SCAN quarantine USING INDEX quarantine_unbound",
+    "SCAN quarantine USING COVERING INDEX quarantine_by_chain",
+    /* a thousand at most, ended by LIMIT */
+    "SCAN quarantine",
+    "SCALAR SUBQUERY 1",
     /* counts, for people who ask */
     "SCAN certificates USING COVERING INDEX certificates_by_policy",
     "SCAN certificates USING COVERING INDEX sqlite_autoindex_certificates_1",
@@ -47,6 +55,7 @@ SAMPLE_SEE(see_notice, notice_row)
 SAMPLE_SEE(see_event, event_row)
 SAMPLE_SEE(see_authority, authority_row)
 SAMPLE_SEE(see_anchor, anchor_row)
+SAMPLE_SEE(see_quarantine, quarantine_row)
 
 static void use_certificates(int64_t id)
 {
@@ -58,6 +67,7 @@ static void use_certificates(int64_t id)
     ck_ok(certificates_find(inventory, "www", &row, &err));
     ck_ok(certificates_each(inventory, "", 5, see_certificate, &seen, &err));
     ck_ok(certificates_count(inventory, &number, &err));
+    ck_ok(certificates_by_first_name(inventory, "*.example", see_certificate, &seen, &err));
     ck_ok(certificates_next_due(inventory, false, INT64_MAX, &number, &at, &err));
     certificates_next_due(inventory, true, INT64_MAX, &number, &at, &err);
     ck_ok(certificates_set_plan(inventory, id, 1, "none", 0, &err));
@@ -76,6 +86,9 @@ static void use_renewals(int64_t certificate_id, int64_t id)
     sample_accepted(inventory, certificate_id, 1, 1);
     ck_ok(renewals_accepted(inventory, certificate_id, &accepted, &err));
     ck_ok(renewals_by_spki(inventory, spki, see_renewal, &seen, &err));
+    int64_t first = 0;
+    ck_assert_int_eq(renewals_first_by_spki(inventory, certificate_id, spki, &first, &err),
+                     E_NOT_FOUND);
     ck_ok(renewals_by_certificate(inventory, certificate_id, see_renewal, &seen, &err));
     ck_ok(renewals_waiting_chain(inventory, see_renewal, &seen, &err));
     ck_ok(renewals_rechain(inventory, 10, see_renewal, &seen, &err));
@@ -120,6 +133,7 @@ static void use_deliveries(int64_t renewal_id)
     ck_ok(deliveries_unfiled(inventory, see_delivery, &seen, &err));
     ck_ok(deliveries_by_renewal(inventory, renewal_id, see_delivery, &seen, &err));
     ck_ok(deliveries_set_receipt(inventory, id, "c", &err));
+    ck_ok(deliveries_set_renewal(inventory, id, renewal_id, &err));
     ck_ok(deliveries_set_filed(inventory, id, "c", 1, &err));
 }
 
@@ -143,6 +157,28 @@ static void use_notices(int64_t certificate_id)
     ck_ok(notices_set_failed(inventory, id, 1, false, 1, "x", &err));
     ck_ok(notices_drop(inventory, certificate_id, "a", 1, &err));
     ck_ok(notices_set_sent(inventory, id, 1, &err));
+}
+
+static void use_quarantine(void)
+{
+    AUTO_QUARANTINE struct quarantine_row row = {.der = blob_copy(span_text("x")),
+                                                 .file = mem_strdup("a"),
+                                                 .sha256 = {1},
+                                                 .spki_sha256 = {1},
+                                                 .not_after = 5,
+                                                 .seen_at = 1};
+    AUTO_QUARANTINE struct quarantine_row found = {0};
+    struct seen seen = {0};
+    utc_t at = 0;
+
+    ck_ok(quarantine_add(inventory, &row, &err));
+    ck_ok(quarantine_bind(inventory, 1, &err));
+    ck_ok(quarantine_find(inventory, row.sha256, &found, &err));
+    ck_ok(quarantine_by_spki(inventory, row.spki_sha256, see_quarantine, &seen, &err));
+    ck_ok(quarantine_by_chain(inventory, see_quarantine, &seen, &err));
+    ck_ok(quarantine_remove(inventory, row.sha256, &err));
+    ck_ok(disclosed_add(inventory, row.sha256, 1, &err));
+    ck_ok(disclosed_find(inventory, row.sha256, &at, &err));
 }
 
 static void use_authorities(void)
@@ -209,6 +245,7 @@ static void use_everything(void)
     use_notices(certificate);
     use_authorities();
     use_anchors();
+    use_quarantine();
     use_the_rest(certificate);
 }
 
@@ -310,6 +347,12 @@ START_TEST(the_index_meant_is_the_index_used)
     ck_plan("FROM deliveries", "receipt_written = 0", "deliveries_unfiled");
     ck_plan("FROM deployments", "verified_at IS NOT NULL ORDER BY id",
             "INDEX deployments_verified (target_id=?");
+    ck_plan("FROM quarantine", "spki_sha256 = ? ORDER", "INDEX quarantine_by_spki (spki_sha256=?)");
+    ck_plan("FROM quarantine", "not_after < ?", "INDEX quarantine_by_end (not_after<?)");
+    ck_plan("FROM quarantine", "why = 'chain'", "INDEX quarantine_by_chain");
+    ck_plan("UPDATE quarantine", "delivery_id IS NULL", "INDEX quarantine_unbound");
+    ck_plan("FROM certificate_names", "AND name = ?", "INDEX certificate_names_first (name=?)");
+    ck_plan("FROM certificate_names", "instr", "INDEX certificate_names_parent (<expr>=?)");
     ck_plan("FROM events", "certificate_id = ?", "INDEX events_by_certificate (certificate_id=?)");
 }
 END_TEST

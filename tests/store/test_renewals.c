@@ -282,6 +282,11 @@ START_TEST(waiting_for_their_chain)
     SET(c, superseded_at, 1);
     SET(sample_accepted(inventory, www, 5, 5), received_at, 1);
     ck_ok(renewals_waiting_chain(inventory, see, &seen, &err));
+    ck_seen(seen, a, c);
+    /* Refused: one that somebody waits for goes on waiting, one that was superseded does not. */
+    SET(a, rejected_at, 1);
+    SET(c, rejected_at, 1);
+    ck_ok(renewals_waiting_chain(inventory, see, &seen, &err));
     ck_seen(seen, a);
 }
 END_TEST

@@ -79,6 +79,7 @@ START_TEST(empty_file_means_defaults)
     ck_assert_ptr_null(config->read_group);
     ck_assert_ptr_null(config->admin_group);
     ck_assert_int_eq(config->drop_settle, 2);
+    ck_assert(!config->drop_erase_keys);
     ck_assert_int_eq(config->drop_scan, 60);
     ck_assert_ptr_null(config->mail.host);
     ck_assert_int_eq(config->mail.timeout, 60);
@@ -117,7 +118,8 @@ START_TEST(every_key_is_read)
                 "sealing-key: /a/key\n"
                 "socket: /a/sock\n"
                 "requests: /a/requests\n"
-                "drop: {folder: /a/drop, shown: '\\\\share\\drop', settle: 5s, scan: 2m}\n"
+                "drop: {folder: /a/drop, shown: '\\\\share\\drop', settle: 5s, scan: 2m,\n"
+                "       erase-keys: true}\n"
                 "aia: {allow: [10.0.0.0/8, ca.internal], ports: [8080, 81]}\n"
                 "access: {read-group: adm, admin-group: root}\n"
                 "mail: {server: mail.example.com, port: 2525, tls: opportunistic, ca-file: /a/ca,\n"
@@ -140,6 +142,7 @@ START_TEST(every_key_is_read)
     ck_assert_str_eq(config->aia_allow.items[1], "ca.internal");
     ck_assert_uint_eq(config->aia_port_count, 2);
     ck_assert_int_eq(config->aia_ports[0], 8080);
+    ck_assert(config->drop_erase_keys);
     ck_assert_str_eq(config->read_group, "adm");
     ck_assert_str_eq(config->admin_group, "root");
     ck_assert_str_eq(config->mail.host, "mail.example.com");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "store/deliveries.h"
 #include "store/events.h"
 
 static struct error err;
@@ -69,7 +70,8 @@ static int read_delivery(void *self, struct span file, struct delivery_objects *
                          struct error *ret_err)
 {
     const struct scene *scene = self;
-    int rc = delivery_read(file, NULL, ret, ret_err);
+    const struct delivery_options options = {.keep_keys = policies_take_keys(scene->policies)};
+    int rc = delivery_read(file, &options, ret, ret_err);
 
     for (size_t i = 0; rc == 0 && scene->reader_lies && i < ret->count; i++)
         ret->items[i].cert.not_after += (seconds_t)365 * AUTHORITY_DAY;
@@ -420,6 +422,11 @@ void scene_stop(struct scene *scene)
     scene->keeper = NULL;
 }
 
+void scene_reopen(struct scene *scene)
+{
+    open_inventory(scene);
+}
+
 void scene_start(struct scene *scene)
 {
     open_inventory(scene);
@@ -510,6 +517,38 @@ static struct certificate_row row_of(struct scene *scene)
 
     ck_ok(certificates_find(scene->life.inventory, "www", &row, &err));
     return row;
+}
+
+int64_t scene_certificate(struct scene *scene)
+{
+    AUTO_CERTIFICATE struct certificate_row row = row_of(scene);
+
+    return row.id;
+}
+
+struct renewal_row scene_open_request(struct scene *scene)
+{
+    struct renewal_row row = {0};
+    int rc = renewals_open(scene->life.inventory, scene_certificate(scene), &row, &err);
+
+    ck_assert(rc == 0 || rc == E_NOT_FOUND);
+    return row;
+}
+
+void scene_retire(struct scene *scene)
+{
+    ck_ok(certificates_set_retired(scene->life.inventory, scene_certificate(scene), scene->now,
+                                   &err));
+}
+
+char *scene_receipt_of(struct scene *scene, struct span data)
+{
+    AUTO_DELIVERY struct delivery_row row = {0};
+    uint8_t hash[SHA256_LEN];
+
+    sha256_of(data, hash);
+    ck_ok(deliveries_find(scene->life.inventory, hash, &row, &err));
+    return TAKE(row.receipt);
 }
 
 struct blob scene_csr(struct scene *scene)

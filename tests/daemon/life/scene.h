@@ -49,6 +49,7 @@ void scene_open(struct scene *scene, seconds_t left, const char *more);
  * the daemon does. */
 void scene_stop(struct scene *scene);
 void scene_start(struct scene *scene);
+void scene_reopen(struct scene *scene); /* without looking and planning */
 void scene_restart(struct scene *scene);
 void scene_done(struct scene *scene);
 
@@ -68,6 +69,14 @@ bool scene_deliver(struct scene *scene, const char *name, struct span data);
 const char *scene_receipt(const struct scene *scene);
 /* Delivers leaf and issuing CA. */
 bool scene_deliver_all(struct scene *scene, const struct authority *leaf);
+
+/* The receipt of the newest delivery of these bytes, as it is now; owned by the caller. */
+char *scene_receipt_of(struct scene *scene, struct span data);
+
+int64_t scene_certificate(struct scene *scene);
+/* id 0: none. Owned by the caller. */
+struct renewal_row scene_open_request(struct scene *scene);
+void scene_retire(struct scene *scene);
 
 /* "ok", "handed over", ... */
 const char *scene_state(struct scene *scene);

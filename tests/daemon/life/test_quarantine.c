@@ -1,0 +1,222 @@
+/* Leaves that come too early are kept, and looked at again when their key, their request or their
+ * anchor appears. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "daemon/life/internal.h"
+#include "store/quarantine.h"
+#include "tests/daemon/life/scene.h"
+
+enum { DAY = AUTHORITY_DAY };
+
+static struct scene scene;
+static struct error err;
+
+static void open_far(void)
+{
+    scene_open(&scene, 30 * DAY, "");
+}
+
+static void open_asked(void)
+{
+    scene_open(&scene, 6 * DAY, "");
+    scene_add(&scene);
+    scene_run(&scene);
+}
+
+static void close_scene(void)
+{
+    scene_done(&scene);
+}
+
+static bool is_kept(const struct authority *leaf)
+{
+    AUTO_QUARANTINE struct quarantine_row row = {0};
+    uint8_t hash[SHA256_LEN];
+
+    sha256_of(authority_der(leaf), hash);
+    return quarantine_find(scene.life.inventory, hash, &row, &err) == 0;
+}
+
+static const struct authority *for_old_key(utc_t not_after)
+{
+    return authority_make(scene.issuing, &(struct authority_plan){.subject = "www.example.com",
+                                                                  .names = "DNS:www.example.com",
+                                                                  .key_of = scene.old_leaf,
+                                                                  .not_after = not_after});
+}
+
+START_TEST(a_leaf_that_came_before_its_key_is_taken_with_it)
+{
+    const struct authority *leaf = for_old_key(scene.now + 90 * DAY);
+
+    ck_assert(!scene_deliver(&scene, "early.cer", authority_der(leaf)));
+    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "belongs to no request made here"));
+    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "It is kept"));
+    ck_assert(is_kept(leaf));
+    scene.now += DAY;
+    ck_assert(!scene_deliver(&scene, "again.cer", authority_der(leaf)));
+    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "Known, still unmatched"));
+    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "2026-11-22 12:00:00 UTC\n   (early.cer)"));
+    ck_assert(scene_deliver(&scene, "ca.cer", authority_der(scene.issuing)));
+    scene_add(&scene);
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+    ck_assert(!is_kept(leaf));
+    ck_assert_int_eq(scene_mails(&scene, "accepted"), 1);
+    ck_assert_int_eq(scene_events(&scene, "looked-again"), 1);
+    ck_assert_int_eq(scene_events(&scene, "accepted"), 1);
+}
+END_TEST
+
+START_TEST(its_receipt_goes_on)
+{
+    const struct authority *other =
+        authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
+    const struct authority *leaf =
+        authority_make(other, &(struct authority_plan){.subject = "www.example.com",
+                                                       .names = "DNS:www.example.com",
+                                                       .key_of = scene.old_leaf});
+
+    ck_assert(!scene_deliver(&scene, "early.cer", authority_der(leaf)));
+    scene_add(&scene);
+    AUTO_FREE char *waits = scene_receipt_of(&scene, authority_der(leaf));
+    ck_assert_ptr_nonnull(strstr(waits, "with the certificate www, which was added, the "
+                                        "certificate in it was looked at again"));
+    ck_assert_ptr_nonnull(strstr(waits, "Its chain is not complete yet"));
+    ck_assert(scene_deliver(&scene, "ca.cer", authority_der(other)));
+    AUTO_FREE char *done = scene_receipt_of(&scene, authority_der(leaf));
+    ck_assert_ptr_nonnull(strstr(done, "its chain is complete, accepted"));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+}
+END_TEST
+
+/* What would be refused is refused later, too, and then it is gone. */
+START_TEST(it_is_judged_as_if_it_came_now)
+{
+    const struct authority *leaf = for_old_key(scene.now + 3 * DAY);
+
+    ck_assert(!scene_deliver(&scene, "early.cer", authority_der(leaf)));
+    scene_add(&scene);
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, scene.old_leaf));
+    ck_assert(!is_kept(leaf));
+    ck_assert_int_eq(scene_mails(&scene, "rejected"), 1);
+    AUTO_FREE char *receipt = scene_receipt_of(&scene, authority_der(leaf));
+    ck_assert_ptr_nonnull(strstr(receipt, "no-downgrade"));
+}
+END_TEST
+
+START_TEST(what_can_never_be_ours_is_not_kept)
+{
+    const struct authority *self =
+        authority_make(NULL, &(struct authority_plan){.subject = "www.example.com",
+                                                      .names = "DNS:www.example.com"});
+    const struct authority *expired = for_old_key(scene.now - 1);
+
+    ck_assert(!scene_deliver(&scene, "self.cer", authority_der(self)));
+    ck_assert(!is_kept(self));
+    ck_assert(!scene_deliver(&scene, "expired.cer", authority_der(expired)));
+    ck_assert(!is_kept(expired));
+    ck_assert_ptr_null(strstr(scene_receipt(&scene), "It is kept"));
+}
+END_TEST
+
+static void trust(const struct authority *root)
+{
+    AUTO_FREE char *file = mem_printf("%s/strange-root.pem", scene.dir);
+
+    ck_ok(file_replace(file, span_text(authority_pem(root)), FILE_PUBLIC, &err));
+    anchors_free(scene.anchors);
+    ck_ok(anchors_open((const char *const[]){file}, 1, false, &scene.anchors, &err));
+}
+
+/* Its root is here, and not trusted: refused, kept, and taken when somebody trusts it. */
+START_TEST(an_untrusted_one_is_taken_when_its_root_is_trusted)
+{
+    const struct authority *root =
+        authority_make(NULL, &(struct authority_plan){.subject = "Strange Root", .ca = true});
+    AUTO_BLOB struct blob csr = scene_csr(&scene);
+    const struct authority *leaf =
+        authority_make(root, &(struct authority_plan){.csr = blob_span(&csr)});
+
+    ck_assert(scene_deliver(&scene, "root.cer", authority_der(root)));
+    ck_assert(!scene_deliver(&scene, "leaf.cer", authority_der(leaf)));
+    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "not trusted"));
+    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "unlapse trust add"));
+    ck_assert(is_kept(leaf));
+    scene_run(&scene);
+    ck_assert_str_eq(scene_state(&scene), "rejected");
+    ck_assert_int_eq(scene_mails(&scene, "rejected"), 1);
+    /* Another authority changes nothing, and nobody hears of it again. */
+    ck_assert(scene_deliver(&scene, "ca.cer", authority_der(scene.issuing)));
+    scene_run(&scene);
+    ck_assert_int_eq(scene_mails(&scene, "rejected"), 1);
+    ck_assert_int_eq(scene_events(&scene, "rejected"), 1);
+
+    trust(root);
+    ck_ok(life_begin(&scene.life, &err));
+    ck_ok(life_end(&scene.life, life_look_again(&scene.life, "a new anchor", &err), &err));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+    ck_assert(!is_kept(leaf));
+    AUTO_FREE char *receipt = scene_receipt_of(&scene, authority_der(leaf));
+    ck_assert_ptr_nonnull(strstr(receipt, "with a new anchor, the certificate in it was looked at "
+                                          "again:\n   It answers the CSR of"));
+}
+END_TEST
+
+START_TEST(one_of_a_retired_certificate_is_kept_and_taken_when_it_is_added_anew)
+{
+    const struct authority *leaf = for_old_key(scene.now + 90 * DAY);
+    AUTO_NAMES struct names names = {0};
+    char service[] = "plain", host[] = "127.0.0.1";
+    struct endpoint_row endpoint = {.host = host, .port = 443};
+    struct target_row target = {.service = service, .endpoints = &endpoint, .endpoint_count = 1};
+    int64_t id = 0;
+
+    ck_assert(scene_deliver(&scene, "ca.cer", authority_der(scene.issuing)));
+    scene_retire(&scene);
+    ck_assert(!scene_deliver(&scene, "leaf.cer", authority_der(leaf)));
+    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "Kept, not installed"));
+    ck_assert(is_kept(leaf));
+    target.files[BUNDLE_KEY] = scene.key_file;
+    target.files[BUNDLE_FULLCHAIN] = scene.crt_file;
+    ck_ok(life_add(&scene.life,
+                   &(struct life_add){.name = "again",
+                                      .policy = "test",
+                                      .names = &names,
+                                      .targets = &target,
+                                      .target_count = 1,
+                                      .actor = "uid 0"},
+                   &id, &err));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+    ck_assert(!is_kept(leaf));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("daemon/life/quarantine");
+    TCase *far = tcase_create("far"), *asked = tcase_create("asked");
+
+    tcase_add_checked_fixture(far, open_far, close_scene);
+    tcase_add_checked_fixture(asked, open_asked, close_scene);
+    tcase_set_timeout(far, TESTING_SLOW_SECONDS);
+    tcase_set_timeout(asked, TESTING_SLOW_SECONDS);
+    tcase_add_test(far, a_leaf_that_came_before_its_key_is_taken_with_it);
+    tcase_add_test(far, its_receipt_goes_on);
+    tcase_add_test(far, it_is_judged_as_if_it_came_now);
+    tcase_add_test(far, what_can_never_be_ours_is_not_kept);
+    tcase_add_test(asked, an_untrusted_one_is_taken_when_its_root_is_trusted);
+    tcase_add_test(asked, one_of_a_retired_certificate_is_kept_and_taken_when_it_is_added_anew);
+    suite_add_tcase(suite, far);
+    suite_add_tcase(suite, asked);
+    return testing_run(suite);
+}
