@@ -187,8 +187,6 @@ static int prepare(struct role *role, struct error *err)
     const struct wire_setup *setup = &role->setup;
     int rc = crypto_prepare(err);
 
-    if (setup->duty == WIRE_READS)
-        delivery_prepare();
     role->anchors = mem_alloc(setup->anchor_count, sizeof(struct anchors *));
     for (size_t i = 0; i < setup->anchor_count && rc == 0; i++) {
         const struct wire_anchors *set = &setup->anchors[i];
