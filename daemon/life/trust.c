@@ -212,15 +212,6 @@ static int add_one(struct life *life, const struct life_trust *asked, const stru
     return rc < 0 ? rc : authorities_trusted(life, object->cert.subject_sha256, err);
 }
 
-/* Leaves that the anchor may have been missing for. */
-static int look_again(struct life *life, struct error *err)
-{
-    AUTO_BUF struct buf unused;
-
-    buf_init(&unused, BUF_MAX_RECEIPT);
-    return chains_complete(life, "a new trust anchor", &unused, err);
-}
-
 int life_trust_add(struct life *life, const struct life_trust *asked, struct life_anchors *ret,
                    struct error *err)
 {
@@ -240,7 +231,7 @@ int life_trust_add(struct life *life, const struct life_trust *asked, struct lif
         added += rc == 0 && !anchors.items[at++].existing;
     }
     if (rc == 0 && added > 0)
-        rc = look_again(life, err);
+        rc = life_look_again(life, "a new trust anchor", err);
     rc = life_end(life, rc, err);
     if (rc == 0) {
         *ret = anchors;
