@@ -89,6 +89,7 @@ static int make_chain_request(const struct real_world *world, const struct chain
         .leaf = order->leaf,
         .pool = order->pool,
         .added_anchors = order->added_anchors,
+        .preferred_root = order->policy->preferred_root,
         .at = order->at,
         .purpose = order->purpose,
     };

@@ -134,6 +134,28 @@ static void sort(struct links *links)
     links->count = kept;
 }
 
+static struct anchors *anchors_of(struct links *links)
+{
+    struct anchors *anchors = mem_alloc(1, sizeof *anchors);
+
+    sort(links);
+    anchors->links = *links;
+    *links = (struct links){0};
+    return anchors;
+}
+
+struct anchors *anchors_parse(const struct blobs *ders)
+{
+    struct links links = {0};
+
+    for (size_t i = 0; i < ders->count; i++) {
+        AUTO_OF(X509) X509 *x509 = crypto_read_cert(blob_span(&ders->items[i]));
+
+        add(&links, x509);
+    }
+    return anchors_of(&links);
+}
+
 int anchors_open(const char *const files[], size_t count, bool system, struct anchors **ret,
                  struct error *err)
 {
@@ -146,11 +168,7 @@ int anchors_open(const char *const files[], size_t count, bool system, struct an
         rc = add_system(&links, err);
     if (rc < 0)
         return rc;
-    sort(&links);
-    struct anchors *anchors = mem_alloc(1, sizeof *anchors);
-    anchors->links = links;
-    links = (struct links){0};
-    *ret = anchors;
+    *ret = anchors_of(&links);
     return 0;
 }
 

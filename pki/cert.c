@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "pki/crypto.h"
+#include "pki/dn.h"
 
 enum { SERIAL_MAX = 20, KEY_BITS_MAX = 8192, PEM_LINE_BYTES = 48 };
 
@@ -28,16 +29,12 @@ void sha256_of(struct span data, uint8_t ret[SHA256_LEN])
     assert(digest);
 }
 
-/* The printed name and the hash of its DER. */
+/* The printed name and its hash. */
 static int read_name(const X509_NAME *name, char text[CERT_DN_MAX], uint8_t hash[SHA256_LEN],
                      struct error *err)
 {
-    const uint8_t *der;
-    size_t der_len;
-
-    if (!X509_NAME_get0_der(name, &der, &der_len) || !crypto_print_name(name, text))
+    if (!dn_hash(name, hash) || !crypto_print_name(name, text))
         return error_set(err, E_FORMAT, "certificate: a name in it cannot be read");
-    sha256_of(span_of(der, der_len), hash);
     return 0;
 }
 
@@ -331,6 +328,7 @@ static int read_all(X509 *x509, struct cert *cert, struct error *err)
         rc = read_constraints(x509, cert, err);
     if (rc < 0)
         return rc;
+    cert->version = (int)X509_get_version(x509) + 1;
     read_serial(x509, cert);
     read_signature(x509, cert);
     read_issuer_urls(x509, &cert->issuer_urls);

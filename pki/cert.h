@@ -26,10 +26,12 @@ struct cert {
     uint8_t sha256[SHA256_LEN]; /* of the whole DER: the fingerprint */
     uint8_t
         spki_sha256[SHA256_LEN]; /* of the subjectPublicKeyInfo: what a delivery is matched by */
-    uint8_t subject_sha256[SHA256_LEN]; /* of the subject name's DER: how issuers are found */
+    uint8_t subject_sha256[SHA256_LEN]; /* of the subject's name (RFC 5280 7.1, pki/dn.h): how
+                                           issuers are found */
     uint8_t issuer_sha256[SHA256_LEN];
     utc_t not_before;
     utc_t not_after;  /* inclusive to the second (RFC 5280 4.1.2.5); 99991231235959Z is UTC_NEVER */
+    int version;      /* 1, 2 or 3 */
     bool is_ca;       /* basicConstraints cA, or a version-1 self-signed root */
     bool self_issued; /* subject and issuer are the same name */
     bool self_signed; /* and its own key verifies its signature */

@@ -30,7 +30,8 @@ struct dead_ends {
 
 struct search {
     const struct chain_pool *pool;
-    const struct anchors *anchors;
+    const struct anchors *anchors, *added; /* either may be NULL */
+    const char *preferred_root;
     utc_t at;
     enum chain_purpose purpose;
     struct path path; /* where the search stands */
@@ -143,19 +144,28 @@ static void sort(struct links *links, size_t anchors, utc_t at)
     links->count = kept;
 }
 
+static void find_anchors(const struct anchors *anchors, const uint8_t name[SHA256_LEN],
+                         struct links *ret)
+{
+    size_t count = 0;
+    const struct link *found = anchors ? anchors_find(anchors, name, &count) : NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        struct link link = link_share(&found[i]);
+
+        links_take(ret, &link);
+    }
+}
+
 /* Every certificate of the issuer's name that may have signed, in the order to try them. */
 static int find_candidates(struct search *search, struct candidates *ret, struct error *err)
 {
     const uint8_t *name = top(search)->issuer_sha256;
     AUTO_BLOBS struct blobs found = {0};
-    size_t count = 0;
-    const struct link *anchors = anchors_find(search->anchors, name, &count);
 
-    for (size_t i = 0; i < count; i++) {
-        struct link link = link_share(&anchors[i]);
-
-        links_take(&ret->links, &link);
-    }
+    find_anchors(search->anchors, name, &ret->links);
+    find_anchors(search->added, name, &ret->links);
+    size_t count = ret->links.count;
     int rc = search->pool ? search->pool->find(search->pool->self, name, &found, err) : 0;
     if (rc < 0)
         return error_wrap(err, rc, "chain: cannot look up an issuer");
@@ -251,7 +261,8 @@ static void judge(struct search *search)
 {
     struct error err = {0};
 
-    if (search->best.count > 0 && !path_is_better(&search->path, &search->best))
+    if (search->best.count > 0 &&
+        !path_is_better(&search->path, &search->best, search->preferred_root))
         return;
     if (path_check(&search->path, search->at, search->purpose, &err) < 0)
         note_rule(search, &err);
@@ -315,8 +326,10 @@ static int explain(const struct dead_ends *ends, struct error *err)
         return error_set(err, ends->rule.code, "%s", ends->rule.text);
     if (ends->untrusted[0] != '\0')
         return error_set(err, E_REFUSED,
-                         "chain: ends in a root that is not trusted: \"%s\"; if it is yours, name "
-                         "it under anchors.files of the policy",
+                         "chain: ends in a root that is not trusted: \"%s\"; if it is yours, an "
+                         "administrator can trust it with \"unlapse trust add FILE\" (where the "
+                         "policy uses the system's store) or name it under anchors.files of the "
+                         "policy",
                          ends->untrusted);
     if (ends->too_many)
         return error_set(
@@ -388,28 +401,57 @@ static int run(struct search *search, struct chain *ret, struct blob *ret_gap, s
     return rc;
 }
 
+static bool is_anchor(const struct search *search, const struct link *link)
+{
+    AUTO_LINKS struct links anchors = {0};
+
+    find_anchors(search->anchors, link->subject_sha256, &anchors);
+    find_anchors(search->added, link->subject_sha256, &anchors);
+    return holds(&anchors, link);
+}
+
+static int build_with(const struct chain_request *request, struct link *leaf,
+                      const struct anchors *added, struct chain *ret, struct blob *ret_gap,
+                      struct error *err)
+{
+    char subject[CERT_DN_MAX];
+    struct search search = {.pool = request->pool,
+                            .anchors = request->anchors,
+                            .added = added,
+                            .preferred_root = request->preferred_root,
+                            .at = request->at,
+                            .purpose = request->purpose,
+                            .path = {.links = {leaf}, .count = 1}};
+
+    if (ret && request->purpose == CHAIN_ANY && is_anchor(&search, leaf)) {
+        write_chain(&search.path, ret);
+        return 0;
+    }
+    if (X509_self_signed(leaf->x509, 1) == 1)
+        return error_set(err, E_REFUSED,
+                         "chain: \"%s\": wanted a certificate signed by an authority, got one "
+                         "signed by its own key",
+                         link_subject(leaf, subject));
+    return run(&search, ret, ret_gap, err);
+}
+
 static int build(const struct chain_request *request, struct chain *ret, struct blob *ret_gap,
                  struct error *err)
 {
-    struct link link;
-    char subject[CERT_DN_MAX];
-    int rc;
+    const struct blobs *ders = request->added_anchors;
+    struct anchors *added = NULL;
+    struct link leaf;
 
-    if (!link_read(request->leaf, &link))
+    if (ders && ders->count > CHAIN_ADDED_MAX)
+        return error_set(err, E_TOO_LARGE, "chain: wanted at most %d added anchors, got %zu",
+                         CHAIN_ADDED_MAX, ders->count);
+    if (!link_read(request->leaf, &leaf))
         return error_set(err, E_FORMAT, "chain: leaf: wanted one certificate in DER");
-    struct search search = {.pool = request->pool,
-                            .anchors = request->anchors,
-                            .at = request->at,
-                            .purpose = request->purpose,
-                            .path = {.links = {&link}, .count = 1}};
-    if (X509_self_signed(link.x509, 1) == 1)
-        rc = error_set(err, E_REFUSED,
-                       "chain: \"%s\": wanted a certificate signed by an authority, got one "
-                       "signed by its own key",
-                       link_subject(&link, subject));
-    else
-        rc = run(&search, ret, ret_gap, err);
-    link_done(&link);
+    if (ders && ders->count > 0)
+        added = anchors_parse(ders);
+    int rc = build_with(request, &leaf, added, ret, ret_gap, err);
+    anchors_free(added);
+    link_done(&leaf);
     return rc;
 }
 

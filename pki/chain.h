@@ -37,14 +37,17 @@ enum chain_purpose {
     CHAIN_AS_IT_SAYS, /* a server's, when its extendedKeyUsage lets it be one; else anything */
     CHAIN_SERVER,
     CHAIN_CLIENT,
-    CHAIN_ANY,
+    CHAIN_ANY, /* also an authority's: one that is an anchor itself has an empty chain to itself */
 };
+
+enum { CHAIN_ADDED_MAX = 256 };
 
 struct chain_request {
     struct span leaf;              /* DER */
     const struct chain_pool *pool; /* NULL: none */
     const struct anchors *anchors;
-    const struct blobs *added_anchors; /* more anchors, each in DER; NULL: none */
+    const struct blobs *added_anchors; /* more anchors, each in DER, at most CHAIN_ADDED_MAX; one
+                                          that cannot be read is none; NULL: none */
     utc_t at;
     enum chain_purpose purpose;
     const char *preferred_root; /* a part of the anchor's subject: paths that end there come before

@@ -6,6 +6,8 @@
 
 #include <openssl/err.h>
 
+#include "pki/dn.h"
+
 static bool read_time(const ASN1_TIME *time, utc_t *ret)
 {
     static const utc_t no_well_defined_end = 253402300799; /* RFC 5280 4.1.2.5: 99991231235959Z */
@@ -19,17 +21,6 @@ static bool read_time(const ASN1_TIME *time, utc_t *ret)
     return true;
 }
 
-static bool hash_name(const X509_NAME *name, uint8_t ret[SHA256_LEN])
-{
-    const uint8_t *der;
-    size_t len;
-
-    if (!X509_NAME_get0_der(name, &der, &len))
-        return false;
-    sha256_of(span_of(der, len), ret);
-    return true;
-}
-
 bool link_from(X509 *x509, struct link *ret)
 {
     struct link link = {.x509 = x509};
@@ -37,8 +28,8 @@ bool link_from(X509 *x509, struct link *ret)
     /* Caches the extensions, so that the object is only read from here on, by any thread. */
     X509_check_purpose(x509, -1, 0);
     bool good = X509_digest(x509, EVP_sha256(), link.sha256, NULL) &&
-                hash_name(X509_get_subject_name(x509), link.subject_sha256) &&
-                hash_name(X509_get_issuer_name(x509), link.issuer_sha256) &&
+                dn_hash(X509_get_subject_name(x509), link.subject_sha256) &&
+                dn_hash(X509_get_issuer_name(x509), link.issuer_sha256) &&
                 read_time(X509_get0_notBefore(x509), &link.not_before) &&
                 read_time(X509_get0_notAfter(x509), &link.not_after) && X509_get0_pubkey(x509);
     ERR_clear_error();

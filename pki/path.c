@@ -24,8 +24,17 @@ utc_t path_ends(const struct path *path)
     return ends;
 }
 
-bool path_is_better(const struct path *path, const struct path *than)
+static bool ends_in(const struct path *path, const char *name)
 {
+    char subject[CERT_DN_MAX];
+
+    return strstr(link_subject(last(path), subject), name) != NULL;
+}
+
+bool path_is_better(const struct path *path, const struct path *than, const char *preferred)
+{
+    if (preferred && ends_in(path, preferred) != ends_in(than, preferred))
+        return ends_in(path, preferred);
     if (last(path)->self_signed != last(than)->self_signed)
         return last(path)->self_signed;
     if (path_ends(path) != path_ends(than))

@@ -19,11 +19,12 @@ struct path {
 utc_t path_ends(const struct path *path);
 
 /*
- * Which of two complete paths serves clients better: one that goes on to a self-signed root (an
- * intermediate among the anchors is known here, not to every client), then the one whose first link
- * ends later, then the shorter.
+ * Which of two complete paths serves clients better: one whose anchor's subject has `preferred` in
+ * it (NULL: no such wish), then one that goes on to a self-signed root (an intermediate among the
+ * anchors is known here, not to every client), then the one whose first link ends later, then the
+ * shorter.
  */
-bool path_is_better(const struct path *path, const struct path *than);
+bool path_is_better(const struct path *path, const struct path *than, const char *preferred);
 
 /*
  * Who hears of each broken rule: code is a word for scripts ("expired", "eku", ...; the table is in

@@ -219,6 +219,12 @@ static void read_trust(struct reader *reader, const struct yaml_node *map)
     has[HAS_ANCHORS] =
         yaml_text_list(reader->yaml, anchors, "files", POLICY_LIST_MAX, text_is_absolute,
                        "an absolute path of a PEM file", raw->anchors.items, &raw->anchors.count);
+    const char *preferred;
+    if (yaml_checked(reader->yaml, anchors, "preferred", fits_128,
+                     "a part of a root's name, at most 128 characters", &preferred)) {
+        raw->preferred_root = strcmp(preferred, "none") == 0 ? NULL : mem_strdup(preferred);
+        has[HAS_PREFERRED_ROOT] = true;
+    }
 }
 
 static void read_delivered_keys(struct reader *reader, const struct yaml_node *map)

@@ -112,7 +112,6 @@ static void offer_rechain(struct next *best, const struct certificate_facts *fac
                           const struct policy *policy, utc_t now)
 {
     utc_t due = policy_rechain_due(facts, policy, now);
-    seconds_t wait = chain_pause(chain_left(facts, now));
 
     if (due == UTC_NEVER || now > facts->not_after)
         return;
@@ -120,6 +119,7 @@ static void offer_rechain(struct next *best, const struct certificate_facts *fac
         offer(best, ACTION_RECHAIN, due);
         return;
     }
+    seconds_t wait = chain_pause(chain_left(facts, now));
     if (now > facts->chain_not_after)
         wait = DAY;
     else if (wait < MINUTE)

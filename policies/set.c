@@ -25,6 +25,7 @@ static void policy_done(struct policy *policy)
     free(policy->country);
     free(policy->state);
     free(policy->locality);
+    free(policy->preferred_root);
     list_done(&policy->issuers);
     list_done(&policy->anchors);
     list_done(&policy->recipients);
@@ -65,6 +66,7 @@ static void inherit_owned(struct policy_draft *draft, const struct policy *base)
     policy->country = copy_text(FROM(HAS_COUNTRY)->country);
     policy->state = copy_text(FROM(HAS_STATE)->state);
     policy->locality = copy_text(FROM(HAS_LOCALITY)->locality);
+    policy->preferred_root = copy_text(FROM(HAS_PREFERRED_ROOT)->preferred_root);
     policy->issuers = copy_list(&FROM(HAS_ISSUERS)->issuers);
     policy->anchors = copy_list(&FROM(HAS_ANCHORS)->anchors);
     policy->recipients = copy_list(&FROM(HAS_RECIPIENTS)->recipients);

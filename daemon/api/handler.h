@@ -15,7 +15,7 @@ enum { API_SCHEMA_VERSION = 1 };
 struct api_call {
     const struct api_context *context;
     const struct caller *caller;
-    const char *name;   /* of the certificate in the path; NULL when the route has none */
+    const char *name;   /* of the certificate (or anchor) in the path; NULL when it has none */
     const json_t *body; /* of a POST: an object; NULL for GET */
     /* The text of "?key=" or NULL. Borrowed. */
     const char *(*query)(const struct api_call *call, const char *key);
@@ -28,6 +28,10 @@ typedef int (*api_handler_fn)(const struct api_call *call, json_t *reply, struct
 
 #define HANDLER(name) int name(const struct api_call *call, json_t *reply, struct error *err)
 HANDLER(get_status);
+HANDLER(get_authorities);
+HANDLER(get_trust);
+HANDLER(post_trust);
+HANDLER(delete_trust);
 HANDLER(get_certificates);
 HANDLER(get_certificate);
 HANDLER(get_explain);

@@ -5,6 +5,10 @@
 static const struct route routes[] = {
     {"GET", "/v1/status", get_status, 200},
     {"GET", "/v1/history", get_history, 200},
+    {"GET", "/v1/authorities", get_authorities, 200},
+    {"GET", "/v1/trust", get_trust, 200},
+    {"POST", "/v1/trust", post_trust, 200},
+    {"DELETE", "/v1/trust/*", delete_trust, 200},
     {"GET", "/v1/certificates", get_certificates, 200},
     {"POST", "/v1/certificates", post_certificate, 201},
     {"GET", "/v1/certificates/*", get_certificate, 200},

@@ -5,7 +5,7 @@
 #include "daemon/api/handler.h"
 
 struct route {
-    const char *method; /* "GET" reads, "POST" changes */
+    const char *method; /* "GET" reads, "POST" and "DELETE" change */
     const char *path;   /* "*" stands for one segment: a name */
     api_handler_fn handle;
     unsigned status;

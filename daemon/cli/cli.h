@@ -110,6 +110,7 @@ VERB(verb_renew);
 VERB(verb_request);
 VERB(verb_show);
 VERB(verb_status);
+VERB(verb_trust);
 VERB(verb_version);
 
 #endif

@@ -44,8 +44,8 @@ static size_t collect(char *data, size_t size, size_t count, void *self)
     return raw->full ? 0 : size * count;
 }
 
-static int prepare(CURL *curl, const char *socket, const char *path, const char *body,
-                   struct reply *ret)
+static int prepare(CURL *curl, const char *socket, const char *path, const char *method,
+                   const char *body, struct reply *ret)
 {
     AUTO_FREE char *url = mem_printf("http://unlapsed%s", path);
     CURLcode rc = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
@@ -54,6 +54,8 @@ static int prepare(CURL *curl, const char *socket, const char *path, const char 
         rc = curl_easy_setopt(curl, CURLOPT_URL, url);
     if (rc == CURLE_OK && body)
         rc = curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, body);
+    if (rc == CURLE_OK && method)
+        rc = curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     if (rc == CURLE_OK)
         rc = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
     if (rc == CURLE_OK)
@@ -127,8 +129,9 @@ static int perform(CURL *curl, const char *socket, struct reply *ret, struct err
                      errnum != 0 ? strerror((int)errnum) : curl_easy_strerror(done));
 }
 
-int client_call(const char *socket, const char *path, const json_t *body, struct reply *ret,
-                struct error *err)
+/* method NULL: GET without a body, else POST. */
+static int call(const char *socket, const char *path, const char *method, const json_t *body,
+                struct reply *ret, struct error *err)
 {
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     CURL *curl = curl_easy_init();
@@ -136,11 +139,22 @@ int client_call(const char *socket, const char *path, const json_t *body, struct
 
     *ret = (struct reply){0};
     buf_init(&ret->raw, BUF_MAX_REPLY);
-    if (curl && prepare(curl, socket, path, text, ret) == 0)
+    if (curl && prepare(curl, socket, path, method, text, ret) == 0)
         rc = perform(curl, socket, ret, err);
     else
         rc = error_set(err, E_INPUT, "%s: not a path of a socket", socket);
     curl_easy_cleanup(curl);
     free(text);
     return rc;
+}
+
+int client_call(const char *socket, const char *path, const json_t *body, struct reply *ret,
+                struct error *err)
+{
+    return call(socket, path, NULL, body, ret, err);
+}
+
+int client_delete(const char *socket, const char *path, struct reply *ret, struct error *err)
+{
+    return call(socket, path, "DELETE", NULL, ret, err);
 }

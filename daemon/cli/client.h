@@ -24,6 +24,9 @@ void reply_done(struct reply *reply);
 int client_call(const char *socket, const char *path, const json_t *body, struct reply *ret,
                 struct error *err);
 
+/* The same with DELETE. */
+int client_delete(const char *socket, const char *path, struct reply *ret, struct error *err);
+
 /* before + name in percent-encoding (RFC 3986 2.1) + after; owned by the caller. */
 char *client_path(const char *before, const char *name, const char *after);
 

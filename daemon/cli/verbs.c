@@ -23,6 +23,18 @@ const struct verb cli_verbs[] = {
     {"request", verb_request, "NAME [--again]",
      "print the certificate request (CSR), beginning a renewal when none is open",
      "  --again         begin anew, with another key, when one is open already\n"},
+    {"trust", verb_trust, "add FILE [--comment TEXT] [--all] | remove FINGERPRINT | list [--pool]",
+     "the authorities that are trusted besides those of the system",
+     "  add FILE        trusts the authority's certificate in FILE (PEM or DER; - is standard "
+     "input)\n"
+     "                  wherever a policy uses the system's store\n"
+     "  --comment TEXT  why, for those who come later\n"
+     "  --all           every certificate in FILE, when it holds several\n"
+     "  remove FINGERPRINT\n"
+     "                  trusts it no longer: SHA-256, or its first 8 digits or more; what is "
+     "installed stays\n"
+     "  list            those that were added\n"
+     "  --pool          all authorities seen in deliveries: material for chains, trusted or not\n"},
     {"history", verb_history, "[NAME] [--limit NUMBER]", "what happened, the newest last",
      "  --limit NUMBER  at most so many lines (default: 100)\n"},
     {"inspect", verb_inspect, "[--password-file FILE] FILE",

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/anchors.h"
 #include "store/authorities.h"
 
 /* One of ret and ret_gap is NULL. */
@@ -14,13 +15,18 @@ static int search(struct life *life, const struct policy *policy, const struct c
                   struct error *err)
 {
     const struct chain_pool pool = {.self = life->inventory, .find = authorities_find};
+    AUTO_BLOBS struct blobs added = {0};
+    int rc = policy->system_anchors ? anchors_ders(life->inventory, &added, err) : 0;
     const struct chain_order order = {
         .policy = policy,
         .pool = &pool,
+        .added_anchors = &added,
         .leaf = der,
         .at = leaf->not_before > now ? leaf->not_before : now,
     };
 
+    if (rc < 0)
+        return rc;
     return ret_gap ? life->world->find_gap(life->world->self, &order, ret_gap, err)
                    : life->world->build_chain(life->world->self, &order, ret, err);
 }
@@ -176,6 +182,8 @@ static int accept_facts(struct life *life, struct renewal_row *renewal, const st
         rc = renewals_update(life->inventory, renewal, err);
     if (rc == 0)
         rc = renewals_set_chain(life->inventory, renewal->id, &chain->certs, err);
+    if (rc == 0)
+        rc = authorities_accepted(life, chain, err);
     /* One that is itself due again soon leaves the open request open. */
     if (rc == 0 && policy_due(policy, renewal->not_before, renewal->not_after) > walk->now)
         rc = renewals_by_certificate(life->inventory, certificate->id, supersede, walk, err);

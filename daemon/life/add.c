@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "store/authorities.h"
 
 /* What was found on one target before anything is written. */
 struct found {
@@ -153,7 +152,7 @@ static utc_t first_chain_end(const struct addition *in, const struct found *foun
     return end;
 }
 
-static int keep_chain(struct addition *in, const struct found *found, utc_t now, struct error *err)
+static int keep_chain(struct addition *in, const struct found *found, struct error *err)
 {
     for (size_t i = 0; i < found->pair.chain.count; i++) {
         AUTO_CERT struct cert cert = {0};
@@ -162,7 +161,7 @@ static int keep_chain(struct addition *in, const struct found *found, utc_t now,
 
         if (cert_parse(der, &cert, NULL) < 0 || !cert.is_ca)
             continue;
-        int rc = authorities_add(in->life->inventory, der, &cert, now, &is_new, err);
+        int rc = authority_take(in->life, der, &cert, &is_new, err);
         if (rc < 0)
             return rc;
     }
@@ -211,7 +210,7 @@ static int adopt_renewal(struct addition *in, const struct found *found, const c
     if (rc == 0)
         rc = renewals_set_chain(life->inventory, id, &found->pair.chain, err);
     if (rc == 0)
-        rc = keep_chain(in, found, now, err);
+        rc = keep_chain(in, found, err);
     if (rc == 0)
         *ret_id = id;
     return rc;

@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "store/authorities.h"
 
 void intake_done(struct intake *in)
 {
@@ -26,22 +25,12 @@ static void say_origin(struct intake *in, const struct object *object)
         buf_printf(&in->receipt, "   Found in: %s\n", object->origin);
 }
 
-static int take_authority(struct intake *in, const struct object *object, struct error *err)
+static int take_authority(struct intake *in, size_t at, struct error *err)
 {
-    const struct cert *cert = &object->cert;
-    bool is_new = false;
-    char text[UTC_TEXT_MAX];
-    int rc = authorities_add(in->life->inventory, blob_span(&object->der), cert,
-                             in->life->world->now(in->life->world->self), &is_new, err);
+    const struct object *object = &in->objects.items[at];
 
     in->authorities++;
-    buf_printf(&in->receipt, "- CA certificate %s, valid until %s:\n", cert->subject,
-               utc_format_plain(cert->not_after, text));
-    say_origin(in, object);
-    buf_printf(&in->receipt, "   %s\n",
-               is_new ? "Kept as material for chains. It is not trusted because of that."
-                      : "Known already: nothing to do.");
-    return rc;
+    return authority_take(in->life, blob_span(&object->der), &object->cert, &in->is_new[at], err);
 }
 
 static bool is_good(enum leaf_result result)
@@ -121,7 +110,7 @@ static int take_certificates(struct intake *in, bool authorities, struct error *
 
         if (object->kind != OBJECT_CERTIFICATE || is_authority(&object->cert) != authorities)
             continue;
-        rc = authorities ? take_authority(in, object, err) : take_leaf(in, object, err);
+        rc = authorities ? take_authority(in, i, err) : take_leaf(in, object, err);
     }
     return rc;
 }
@@ -146,6 +135,21 @@ static int describe_csr(struct intake *in, const struct object *object, struct e
     buf_add_text(&in->receipt, "   This is what goes to the authority, not what comes back from "
                                "it. Put the certificate here.\n");
     return 0;
+}
+
+/* What each of them leads to is known when all are in. */
+static int tell_authorities(struct intake *in, struct error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < in->objects.count; i++) {
+        const struct object *object = &in->objects.items[i];
+
+        if (object->kind == OBJECT_CERTIFICATE && is_authority(&object->cert))
+            rc = authority_tell(in->life, blob_span(&object->der), &object->cert, in->is_new[i],
+                                &in->receipt, err);
+    }
+    return rc;
 }
 
 static int describe_others(struct intake *in, struct error *err)
@@ -185,6 +189,8 @@ static int take_objects(struct intake *in, struct error *err)
 
     if (rc == 0)
         rc = take_certificates(in, true, err);
+    if (rc == 0)
+        rc = tell_authorities(in, err);
     if (rc == 0)
         rc = take_certificates(in, false, err);
     if (rc == 0)
@@ -276,7 +282,7 @@ static int read_objects(struct intake *in, struct span data, struct error *err)
     if (rc == E_TOO_LARGE)
         in->problem =
             mem_strdup("it is larger than anything that an authority sends, or holds more objects");
-    else if (rc == E_REFUSED)
+    else if (rc == E_REFUSED) /* the reader's own words */
         in->problem = mem_strdup(err->text);
     return in->problem ? 0 : rc;
 }

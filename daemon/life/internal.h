@@ -88,6 +88,23 @@ int verb_tell_expiry(struct life *life, struct hand *hand, const struct next *ne
 int verb_tell_expired(struct life *life, struct hand *hand, const struct next *next,
                       struct error *err);
 
+/*
+ * The CA pool (store/authorities.h). authority_take keeps one certificate of a CA and looks whether
+ * it, and what it issued, leads to an anchor; authority_tell adds its lines to a receipt, once all
+ * of the delivery are taken. authorities_accepted: these are part of an accepted chain.
+ * authorities_trusted, authorities_distrusted: an administrator added or removed an anchor. Each is
+ * part of the open transaction.
+ */
+int authority_take(struct life *life, struct span der, const struct cert *cert, bool *ret_new,
+                   struct error *err);
+int authority_tell(struct life *life, struct span der, const struct cert *cert, bool is_new,
+                   struct buf *receipt, struct error *err);
+int authorities_accepted(struct life *life, const struct chain *chain, struct error *err);
+int authorities_trusted(struct life *life, const uint8_t subject_sha256[SHA256_LEN],
+                        struct error *err);
+int authorities_distrusted(struct life *life, const uint8_t anchor_sha256[SHA256_LEN],
+                           struct error *err);
+
 /* Adds the renewal row of a certificate; asked_by NULL: it was due. Part of the open transaction.
  */
 int renewal_create(struct life *life, const struct certificate_row *certificate, const char *reason,
@@ -108,8 +125,9 @@ struct intake {
     struct delivery_objects objects;
     struct buf receipt;
     size_t leaves, good, told, authorities, keys, broken;
-    bool taken[DELIVERY_OBJECTS_MAX]; /* private keys that became a renewal's */
-    bool keys_told;                   /* of a private key people hear by a notice of its own */
+    bool taken[DELIVERY_OBJECTS_MAX];  /* private keys that became a renewal's */
+    bool keys_told;                    /* of a private key people hear by a notice of its own */
+    bool is_new[DELIVERY_OBJECTS_MAX]; /* of an authority: it was not in the pool */
     int64_t renewal_id;
     /* the verdict */
     bool recalled, accepted;

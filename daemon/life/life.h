@@ -91,6 +91,44 @@ int life_add(struct life *life, const struct life_add *add, int64_t *ret_id, str
 int life_renew(struct life *life, const char *name, bool again, const char *actor,
                int64_t *ret_renewal_id, struct error *err);
 
+/* What is asked of `trust add`: a file with one certificate or more. */
+struct life_trust {
+    struct span file;
+    const char *comment; /* may be NULL */
+    bool all;            /* every certificate in it, when it holds several */
+    const char *actor;   /* "uid 0" */
+};
+
+/* One trust anchor, as it is told. */
+struct life_anchor {
+    uint8_t sha256[SHA256_LEN];
+    char subject[CERT_DN_MAX];
+    utc_t not_before, not_after;
+    bool existing; /* it was one before */
+    struct text_list notes;
+};
+struct life_anchors {
+    struct life_anchor *items;
+    size_t count;
+};
+void life_anchors_done(struct life_anchors *anchors);
+#define AUTO_LIFE_ANCHORS __attribute__((cleanup(life_anchors_done)))
+
+/*
+ * Makes authorities of a file trust anchors, wherever a policy uses the system's store, and looks
+ * again at what waits for its chain. E_FORMAT: no certificate; E_REFUSED: one that is no
+ * authority's, several without `all`, a private key, more anchors than CHAIN_ADDED_MAX.
+ */
+int life_trust_add(struct life *life, const struct life_trust *asked, struct life_anchors *ret,
+                   struct error *err);
+/*
+ * Takes one away that was added so. fingerprint: 8 hexadecimal digits of the SHA-256 or more, with
+ * or without colons. What is installed stays; what comes next is judged without it. E_INPUT,
+ * E_NOT_FOUND; ret is filled with what it was.
+ */
+int life_trust_remove(struct life *life, const char *fingerprint, const char *actor,
+                      struct life_anchor *ret, struct error *err);
+
 /* A delivery's outcome: what to file it as, and what the receipt says. */
 struct life_verdict {
     int failed;   /* 0, or why this file was not taken: it stays where it is, nothing is recorded */

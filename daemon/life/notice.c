@@ -193,7 +193,7 @@ int notice_queue(struct life *life, const struct certificate_row *certificate,
 
 /* A folder that fills with rubbish must not fill mailboxes: past this many files an hour one mail
  * says that more came. Each has its receipt and its event all the same. */
-enum { HOUR = 3600, UNUSABLE_AN_HOUR = 10 };
+enum { HOUR = 3600, UNUSABLE_AN_HOUR = 20 };
 
 int notice_queue_general(struct life *life, enum notice_kind kind, const char *stage,
                          struct fields *fields, struct error *err)
@@ -233,11 +233,12 @@ int notice_queue_unusable(struct life *life, const char *file, const char *hash,
     fields_set(&fields, "host", life->host);
     fields_set(&fields, "drop", life->drop_shown);
     fields_set(&fields, "report",
-               flood ? "More than ten files were rejected within an hour. The others of this hour "
-                       "are not mailed one by\n"
-                       "one: look into the folder \"rejected\" below the drop folder, where each "
-                       "lies with a note beside it."
-                     : receipt);
+               flood
+                   ? "More than twenty files were rejected within an hour. The others of this hour "
+                     "are not mailed one by\n"
+                     "one: look into the folder \"rejected\" below the drop folder, where each "
+                     "lies with a note beside it."
+                   : receipt);
     fields_set(&fields, "commands", "unlapse list");
     return notice_queue_general(life, NOTICE_UNUSABLE, stage, &fields, err);
 }

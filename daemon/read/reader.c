@@ -36,8 +36,9 @@ struct question {
     enum wire_duty duty;
     enum wire_kind kind;
     struct span body;
-    const char *object; /* "this file" */
-    const struct chain_pool *pool;
+    const char *object;            /* "this file" */
+    bool finds;                    /* the reader may look into the pool */
+    const struct chain_pool *pool; /* NULL: nothing is in it */
     void (*take)(struct wire *wire, void *ret);
     void (*drop)(void *ret);
     void *ret; /* zeroed */
@@ -210,16 +211,11 @@ static int answer_find(struct process *process, const struct chain_pool *pool,
     return process_send(process, WIRE_FOUND, span_of(body.data, body.len)) ? 1 : 0;
 }
 
-static bool is_search(enum wire_kind kind)
-{
-    return kind == WIRE_CHAIN || kind == WIRE_GAP;
-}
-
 /* A reader has no failures of its environment to tell: it has none. */
 static bool is_verdict(enum wire_kind kind, int code)
 {
     return code == 0 || code_retry(code) == RETRY_PERMANENT ||
-           (code == E_NO_CHAIN && kind == WIRE_CHAIN) || (code == E_NOT_FOUND && kind == WIRE_GAP);
+           (code == E_NO_CHAIN && (kind == WIRE_CHAIN || kind == WIRE_GAP));
 }
 
 static bool take_answer(const struct question *question, const struct buf *body,
@@ -254,8 +250,8 @@ static int talk(struct process *process, const struct question *question, struct
             return 0;
         if (kind == WIRE_ANSWER && take_answer(question, &body, ret_answer))
             return 1;
-        *ret_garbage = kind != WIRE_FIND || !is_search(question->kind) ||
-                       body.len != SHA256_LEN || finds == FINDS_MAX;
+        *ret_garbage =
+            kind != WIRE_FIND || !question->finds || body.len != SHA256_LEN || finds == FINDS_MAX;
         if (!*ret_garbage)
             rc = answer_find(process, question->pool, &body, err);
         if (rc <= 0)
@@ -416,63 +412,54 @@ static int pack_order(size_t anchors, const struct chain_request *request, struc
     return 0;
 }
 
+static void take_gap(struct wire *wire, void *ret)
+{
+    wire_der(wire, ret);
+}
+
+static void drop_gap(void *ret)
+{
+    blob_done(ret);
+}
+
+/* question: kind, and what becomes of the answer. */
+static int ask_about_chain(struct reader *reader, size_t anchors,
+                           const struct chain_request *request, struct question question,
+                           struct error *err)
+{
+    AUTO_BUF struct buf body = {.max = WIRE_MAX};
+    int rc = pack_order(anchors, request, &body, err);
+
+    question.duty = WIRE_JUDGES;
+    question.body = span_of(body.data, body.len);
+    question.object = "this certificate";
+    question.finds = true;
+    question.pool = request->pool;
+    return rc < 0 ? rc : ask(reader, &question, err);
+}
+
 int reader_build_chain(struct reader *reader, size_t anchors, const struct chain_request *request,
                        struct chain *ret, struct error *err)
 {
-    AUTO_BUF struct buf body = {.max = WIRE_MAX};
     struct chain chain = {0};
-    int rc = pack_order(anchors, request, &body, err);
     const struct question question = {
-        .duty = WIRE_JUDGES,
-        .kind = WIRE_CHAIN,
-        .body = span_of(body.data, body.len),
-        .object = "this certificate",
-        .pool = request->pool,
-        .take = take_chain,
-        .drop = drop_chain,
-        .ret = &chain,
-    };
+        .kind = WIRE_CHAIN, .take = take_chain, .drop = drop_chain, .ret = &chain};
+    int rc = ask_about_chain(reader, anchors, request, question, err);
 
-    if (rc == 0)
-        rc = ask(reader, &question, err);
     if (rc == 0)
         *ret = chain;
     return rc;
 }
 
-static void take_gap(struct wire *wire, void *ret)
-{
-    struct blobs *gap = ret;
-
-    wire_blobs(wire, gap, 1, CERT_DER_MAX);
-    wire->bad = wire->bad || gap->count != 1;
-}
-
-static void drop_gap(void *ret)
-{
-    blobs_done(ret);
-}
-
 int reader_find_gap(struct reader *reader, size_t anchors, const struct chain_request *request,
                     struct blob *ret, struct error *err)
 {
-    AUTO_BUF struct buf body = {.max = WIRE_MAX};
-    AUTO_BLOBS struct blobs gap = {0};
-    int rc = pack_order(anchors, request, &body, err);
+    struct blob gap = {0};
     const struct question question = {
-        .duty = WIRE_JUDGES,
-        .kind = WIRE_GAP,
-        .body = span_of(body.data, body.len),
-        .object = "this certificate",
-        .pool = request->pool,
-        .take = take_gap,
-        .drop = drop_gap,
-        .ret = &gap,
-    };
+        .kind = WIRE_GAP, .take = take_gap, .drop = drop_gap, .ret = &gap};
+    int rc = ask_about_chain(reader, anchors, request, question, err);
 
     if (rc == 0)
-        rc = ask(reader, &question, err);
-    if (rc == 0)
-        *ret = blob_take(&gap.items[0]);
+        *ret = gap;
     return rc;
 }

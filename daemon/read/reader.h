@@ -46,11 +46,11 @@ int reader_try(struct reader *reader, struct error *err);
 void reader_tidy(struct reader *reader, int64_t idle_ms);
 
 /*
- * As delivery_read, cert_parse, chain_build and chain_find_gap. Besides their own failures: E_REFUSED when the
- * reader could not stand what it was given ("the reader ended by signal 11 (Segmentation fault)
- * while it looked at this file"), a verdict like any other; E_COMMAND when no reader can be had:
- * then it is too early for a verdict. Of a file there are no other failures than these two and
- * E_TOO_LARGE.
+ * As delivery_read, cert_parse, chain_build and chain_find_gap. Besides their own failures:
+ * E_REFUSED when the reader could not stand what it was given ("the reader ended by signal 11
+ * (Segmentation fault) while it looked at this file"), a verdict like any other; E_COMMAND when no
+ * reader can be had: then it is too early for a verdict. Of a file there are no other failures than
+ * these two and E_TOO_LARGE.
  */
 int reader_read_delivery(struct reader *reader, struct span file, struct delivery_objects *ret,
                          struct error *err);

@@ -136,60 +136,49 @@ static int find(void *self, const uint8_t subject_sha256[SHA256_LEN], struct blo
     return 0;
 }
 
-/* One of ret and ret_gap is NULL. */
-static int order_chain(const struct role *role, struct span message, struct chain *ret,
-                       struct blob *ret_gap, struct error *err)
+/* What is asked for: the chain, or what it lacks. */
+static int order_chain(const struct role *role, const struct wire_chain_order *order,
+                       struct chain *ret_chain, struct blob *ret_gap, struct error *err)
 {
     const struct chain_pool pool = {.find = find};
-    AUTO_CHAIN_ORDER struct wire_chain_order order = {0};
-    struct wire wire = {.in = message};
-
-    wire_chain_order(&wire, &order);
-    if (!wire_is_whole(&wire) || order.anchor_set >= role->setup.anchor_count)
-        return error_set(err, E_FORMAT, "reader: wanted an order for a chain");
     const struct chain_request request = {
-        .leaf = blob_span(&order.leaf),
+        .leaf = blob_span(&order->leaf),
         .pool = &pool,
-        .anchors = role->anchors[order.anchor_set],
-        .added_anchors = &order.added_anchors,
-        .at = order.at,
-        .purpose = order.purpose,
-        .preferred_root = order.preferred_root[0] != '\0' ? order.preferred_root : NULL,
+        .anchors = role->anchors[order->anchor_set],
+        .added_anchors = &order->added_anchors,
+        .at = order->at,
+        .purpose = order->purpose,
+        .preferred_root = order->preferred_root[0] != '\0' ? order->preferred_root : NULL,
     };
-    return ret_gap ? chain_find_gap(&request, ret_gap, err) : chain_build(&request, ret, err);
+
+    return ret_chain ? chain_build(&request, ret_chain, err)
+                     : chain_find_gap(&request, ret_gap, err);
 }
 
-static void build_chain(const struct role *role, struct span message)
+static void build_chain(const struct role *role, struct span message, bool gap)
 {
+    AUTO_CHAIN_ORDER struct wire_chain_order order = {0};
     AUTO_CHAIN struct chain chain = {0};
+    AUTO_BLOB struct blob lacking = {0};
     AUTO_BUF struct buf body = {.max = WIRE_MAX};
-    struct wire wire = {.out = &body};
+    struct wire in = {.in = message};
+    struct wire out = {.out = &body};
     struct error err = {0};
 
-    if (order_chain(role, message, &chain, NULL, &err) < 0) {
+    wire_chain_order(&in, &order);
+    if (!wire_is_whole(&in) || order.anchor_set >= role->setup.anchor_count)
+        error_set(&err, E_FORMAT, "reader: wanted an order for a chain");
+    else
+        order_chain(role, &order, gap ? NULL : &chain, &lacking, &err);
+    if (err.code != 0) {
         answer_error(&err);
         return;
     }
-    wire_error(&wire, &err);
-    wire_chain(&wire, &chain);
-    answer(&body);
-}
-
-static void find_gap(const struct role *role, struct span message)
-{
-    AUTO_BLOBS struct blobs gap = {0};
-    AUTO_BLOB struct blob found = {0};
-    AUTO_BUF struct buf body = {.max = WIRE_MAX};
-    struct wire wire = {.out = &body};
-    struct error err = {0};
-
-    if (order_chain(role, message, NULL, &found, &err) < 0) {
-        answer_error(&err);
-        return;
-    }
-    blobs_add(&gap, blob_span(&found));
-    wire_error(&wire, &err);
-    wire_blobs(&wire, &gap, 1, CERT_DER_MAX);
+    wire_error(&out, &err);
+    if (gap)
+        wire_der(&out, &lacking);
+    else
+        wire_chain(&out, &chain);
     answer(&body);
 }
 
@@ -237,10 +226,8 @@ static void serve(const struct role *role)
         read_delivery(role, message);
     else if (kind == WIRE_PARSE && !reads)
         parse_cert(message);
-    else if (kind == WIRE_CHAIN && !reads)
-        build_chain(role, message);
-    else if (kind == WIRE_GAP && !reads)
-        find_gap(role, message);
+    else if ((kind == WIRE_CHAIN || kind == WIRE_GAP) && !reads)
+        build_chain(role, message, kind == WIRE_GAP);
     else
         leave(EXIT_USAGE);
 }

@@ -6,8 +6,8 @@
 
 /* A field that is added to one of these must be added to its message below. */
 #ifdef __LP64__
-_Static_assert(sizeof(struct cert) == 1344, "struct cert has changed: look at wire_cert");
-_Static_assert(sizeof(struct object) == 1744, "struct object has changed: look at wire_object");
+_Static_assert(sizeof(struct cert) == 1352, "struct cert has changed: look at wire_cert");
+_Static_assert(sizeof(struct object) == 1752, "struct object has changed: look at wire_object");
 _Static_assert(sizeof(struct chain) == 568, "struct chain has changed: look at wire_chain");
 #endif
 
@@ -142,9 +142,9 @@ static bool is_plain(const char *text)
     return true;
 }
 
-static void wire_names(struct wire *wire, struct names *names)
+static void wire_names(struct wire *wire, struct names *names, size_t most)
 {
-    size_t count = wire_number(wire, names->count, CERT_SAN_MAX);
+    size_t count = wire_number(wire, names->count, most);
 
     if (!wire->out) {
         names->items = make_room(wire, &count, sizeof *names->items);
@@ -182,14 +182,14 @@ void wire_cert(struct wire *wire, struct cert *cert)
     wire_fixed(wire, cert->issuer_sha256, sizeof cert->issuer_sha256);
     wire_time(wire, &cert->not_before);
     wire_time(wire, &cert->not_after);
+    cert->version = (int)wire_number(wire, (size_t)cert->version, 3);
     wire_flag(wire, &cert->is_ca);
     wire_flag(wire, &cert->self_issued);
     wire_flag(wire, &cert->self_signed);
     wire_flag(wire, &cert->usable_as_server);
     wire_flag(wire, &cert->usable_as_client);
-    wire_names(wire, &cert->names);
-    wire_names(wire, &cert->issuer_urls);
-    wire->bad = wire->bad || cert->issuer_urls.count > CERT_URLS_MAX;
+    wire_names(wire, &cert->issuer_urls, CERT_URLS_MAX);
+    wire_names(wire, &cert->names, CERT_SAN_MAX);
 }
 
 /* Which kinds come with their bytes, as struct object says. */
@@ -240,6 +240,12 @@ void wire_chain(struct wire *wire, struct chain *chain)
     wire_text(wire, chain->anchor, sizeof chain->anchor);
     wire_fixed(wire, chain->anchor_sha256, sizeof chain->anchor_sha256);
     wire_time(wire, &chain->earliest_not_after);
+}
+
+void wire_der(struct wire *wire, struct blob *der)
+{
+    wire_blob(wire, der, CERT_DER_MAX);
+    wire->bad = wire->bad || der->len == 0;
 }
 
 void wire_error(struct wire *wire, struct error *error)

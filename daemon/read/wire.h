@@ -24,7 +24,7 @@ enum wire_kind {
     WIRE_READ,      /* a file, as it is */
     WIRE_PARSE,     /* a certificate in DER, as it is */
     WIRE_CHAIN,     /* struct wire_chain_order */
-    WIRE_GAP,       /* the same: where the search ends for want of an issuer */
+    WIRE_GAP,       /* the same: what its chain lacks */
     WIRE_FOUND,     /* struct blobs: what WIRE_FIND asked for */
     /* reader to agent */
     WIRE_ANSWER, /* struct error, and what was asked for when its code is 0 */
@@ -86,6 +86,8 @@ void wire_error(struct wire *wire, struct error *error);
 void wire_objects(struct wire *wire, struct delivery_objects *objects, bool keep_keys);
 void wire_cert(struct wire *wire, struct cert *cert);
 void wire_chain(struct wire *wire, struct chain *chain);
+/* A certificate that must be there. */
+void wire_der(struct wire *wire, struct blob *der);
 
 /* True when a message was read to its end and all of it fitted. */
 bool wire_is_whole(const struct wire *wire);

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "pki/delivery/base64.h"
+#include "pki/delivery/hex.h"
 #include "pki/delivery/key.h"
 #include "pki/delivery/kinds.h"
 #include "pki/delivery/pem.h"
@@ -17,7 +18,7 @@ struct finds {
     struct reading *reading;
     size_t since;      /* the list's count before */
     size_t blocks;     /* of PEM */
-    size_t known;      /* of which the label is known */
+    size_t known;      /* nonzero when a label is known or something of use was under it */
     size_t bare;       /* pieces of base64 without markers */
     size_t cut;        /* of which the end was missing */
     const char *other; /* what a block was that is of no use */
@@ -170,6 +171,7 @@ static int add_block(struct finds *finds, const struct pem_block *block, size_t 
     if (pem_label_is_key(block->label))
         return add_under_key_label(finds, block, where, err);
     rc = add_content(finds, block, where, err);
+    finds->known += rc > 0;
     if (rc != 0)
         return rc;
     if (!is_read_label(block->label)) {
@@ -222,16 +224,17 @@ static int add_bare(struct finds *finds, struct span text, size_t *ret, struct e
     return rc;
 }
 
-/* A text that is nothing but base64, in any way it was cut into lines. */
-static int add_all_base64(struct finds *finds, struct span text, struct error *err)
+/* A text that is nothing but base64, in any way it was cut into lines; or hexadecimal. */
+static int add_all_digits(struct finds *finds, struct span text, struct error *err)
 {
-    AUTO_SECRET struct blob der = {0};
+    struct base64_find find = {0};
+    size_t bare = 0;
     int rc = 0;
 
-    if (!base64_whole(text, true, &der))
-        return 0;
-    rc = object_add_der(&finds->reading->list, blob_span(&der), false, "", err);
-    finds->bare++;
+    if (base64_whole(text, true, &find.der) || hex_find(text, &find.der))
+        rc = add_find(finds, &find, &bare, err);
+    blob_wipe(&find.der);
+    finds->bare += bare;
     return rc;
 }
 
@@ -256,7 +259,7 @@ static int add_all(struct finds *finds, struct span text, struct error *err)
     }
     rc = add_bare(finds, pem_rest(&reader), &bare, err);
     if (rc == 0 && finds->blocks == 0 && finds->bare == 0)
-        rc = add_all_base64(finds, text, err);
+        rc = add_all_digits(finds, text, err);
     return rc < 0 ? rc : 0;
 }
 

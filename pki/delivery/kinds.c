@@ -159,7 +159,7 @@ static bool is_yaml(struct span text)
                                   (text.data[end] >= 'a' && text.data[end] <= 'z') ||
                                   (text.data[end] >= 'A' && text.data[end] <= 'Z')))
             end++;
-        if (end == name || end == text.len || text.data[end] != ':')
+        if (end == name || end == text.len || text.data[end] != ':' || text.data[name] <= '9')
             return false;
         const uint8_t *line = memchr(text.data + end, '\n', text.len - end);
         lines++;

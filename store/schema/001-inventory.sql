@@ -113,15 +113,46 @@ CREATE TABLE authorities (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,
     sha256         BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),
     subject_sha256 BLOB NOT NULL CHECK (length(subject_sha256) = 32),
+    issuer_sha256  BLOB NOT NULL CHECK (length(issuer_sha256) = 32),
     subject        TEXT NOT NULL,
     not_before     INTEGER,
     not_after      INTEGER,
-    seen_at        INTEGER NOT NULL,
+    seen_at        INTEGER NOT NULL, -- last
+    anchored_at    INTEGER,          -- proved to lead to an anchor, when last looked at
+    anchor_sha256  BLOB CHECK (length(anchor_sha256) = 32),
+    used_at        INTEGER,          -- last accepted in a chain
     der            BLOB NOT NULL
 ) STRICT;
 
-CREATE INDEX authorities_by_subject
-    ON authorities (subject_sha256, coalesce(not_after, 9223372036854775807));
+-- Read backward: what is anchored first, then what ends last.
+CREATE INDEX authorities_by_subject ON authorities
+    (subject_sha256, anchored_at IS NOT NULL, coalesce(not_after, 9223372036854775807));
+CREATE INDEX authorities_by_anchor ON authorities (anchor_sha256)
+    WHERE anchor_sha256 IS NOT NULL;
+-- Strangers (anchored_at IS NULL): what their bounds need, which are looked at for each new one and
+-- must not read the rows; and whose proof may depend on another's.
+CREATE INDEX authorities_strange ON authorities (anchored_at, seen_at);
+CREATE INDEX authorities_strange_by_subject ON authorities (subject_sha256, anchored_at, seen_at);
+CREATE INDEX authorities_strange_by_issuer ON authorities (issuer_sha256, anchored_at, seen_at);
+CREATE INDEX authorities_ended ON authorities (not_after)
+    WHERE used_at IS NULL AND not_after IS NOT NULL;
+
+-- Trust anchors that an administrator added to the system's store; removed ones are kept.
+CREATE TABLE anchors (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    sha256     BLOB NOT NULL CHECK (length(sha256) = 32),
+    der        BLOB NOT NULL,
+    subject    TEXT NOT NULL,
+    not_after  INTEGER,
+    added_at   INTEGER NOT NULL,
+    added_by   TEXT NOT NULL,
+    comment    TEXT,
+    removed_at INTEGER,
+    removed_by TEXT
+) STRICT;
+
+CREATE UNIQUE INDEX anchors_in_force ON anchors (sha256) WHERE removed_at IS NULL;
+CREATE INDEX anchors_in_order ON anchors (id) WHERE removed_at IS NULL;
 
 -- URLs that certificates name and that were asked lately: none is asked for ever.
 CREATE TABLE fetches (

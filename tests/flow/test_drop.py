@@ -116,11 +116,11 @@ def thousands(lab):
     lab.wait_for(lab.all_filed, 120, "all to be filed")
     lab.wait_for(lambda: lab.served().serial != old, 60, "the new certificate to be served")
     lab.check_answered(dropped)
-    lab.wait_for(lambda: len(lab.mails("unusable")) >= 11, 60, "the mails")
+    lab.wait_for(lambda: len(lab.mails("unusable")) >= 21, 60, "the mails")
     time.sleep(2)
-    assert len(lab.mails("unusable")) == 11, len(lab.mails("unusable"))
+    assert len(lab.mails("unusable")) == 21, len(lab.mails("unusable"))
     collected = lab.text_of(lab.mails("unusable")[-1])
-    assert "More than ten files were rejected" in collected and "rejected" in collected, collected
+    assert "More than twenty files were rejected" in collected and "rejected" in collected, collected
 
 
 def stop_and_go_on(lab):

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "pki/delivery/base64.h"
+#include "pki/delivery/hex.h"
 #include "pki/delivery/pem.h"
 #include "pki/delivery/text.h"
 #include "pki/der.h"
@@ -49,6 +50,16 @@ static void read_bare(struct span text)
     }
 }
 
+static void read_hex(struct span text)
+{
+    AUTO_BLOB struct blob der = {0};
+    size_t len = 0;
+
+    if (hex_find(text, &der))
+        der_form_of(blob_span(&der), &len);
+    assert(len == der.len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span file = span_of(data, size);
@@ -69,5 +80,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_bare(span_of(clean.data, clean.len));
     read_blocks(file);
     read_bare(file);
+    read_hex(file);
     return 0;
 }

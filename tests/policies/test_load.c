@@ -61,6 +61,7 @@ START_TEST(shipped_ones_are_there)
         ck_assert_ptr_eq(policies_at(policies, i), policy);
         ck_assert_str_eq(policy->source, "built in");
         ck_assert(policy->system_anchors);
+        ck_assert_ptr_null(policy->preferred_root);
         ck_assert_uint_gt(policy->retry_count, 0);
         ck_assert_uint_eq(policy->ladder_count, 6);
         ck_assert_int_eq(policy->verify_handshakes, 3);
@@ -109,12 +110,14 @@ START_TEST(every_field_is_read)
               "    lead: {fraction: 25%, never-more-than: 40%, at-least: 1d, at-most: 9d}\n"
               "    retry: [5s, 1m]\n"
               "    chain-wait: 2m\n"
+              "    aia: on\n"
               "    remind-every: 0s\n"
               "    ladder: [50%, 1h]\n"
               "    gates: {names: warn, validity: ignore, no-downgrade: refuse,\n"
               "            not-self-signed: warn, issuer: warn, usage: warn, strength: ignore}\n"
               "    issuers: [\"Example Issuing CA\"]\n"
-              "    anchors: {system: false, files: [/etc/ssl/own-root.pem]}\n"
+              "    anchors: {system: false, files: [/etc/ssl/own-root.pem],\n"
+              "              preferred: Root R46}\n"
               "    recipients: [a@example.com, b@example.com]\n"
               "    delivered-keys: take\n"
               "    verify: {handshakes: 5, patience: 3s}\n");
@@ -132,6 +135,7 @@ START_TEST(every_field_is_read)
     ck_assert_uint_eq(policy->retry_count, 2);
     ck_assert_int_eq(policy->retry[1], 60);
     ck_assert_int_eq(policy->chain_wait, 120);
+    ck_assert(policy->aia);
     ck_assert_int_eq(policy->remind_every, 0);
     ck_assert_uint_eq(policy->ladder_count, 2);
     ck_assert_int_eq(policy->ladder_absolute[1], 3600);
@@ -142,6 +146,7 @@ START_TEST(every_field_is_read)
     ck_assert_str_eq(policy->issuers.items[0], "Example Issuing CA");
     ck_assert(!policy->system_anchors);
     ck_assert_str_eq(policy->anchors.items[0], "/etc/ssl/own-root.pem");
+    ck_assert_str_eq(policy->preferred_root, "Root R46");
     ck_assert_uint_eq(policy->recipients.count, 2);
     ck_assert_str_eq(policy->recipients.items[1], "b@example.com");
     ck_assert_int_eq(policy->verify_handshakes, 5);
@@ -229,7 +234,8 @@ START_TEST(mistakes_of_every_field)
                "    anchors: {files: [own.pem]}\n"
                "    recipients: [\"a@b\\r\\nRCPT TO:<c@d>\", a b@c.d, \"<a@b.c>\", a@b@c]\n"
                "    verify: {handshakes: 0}\n"
-               "    extend: default\n",
+               "    extend: default\n"
+               "    aia: yes\n",
                "own.yaml:3:10: key: wanted ec-p256, ec-p384, rsa-2048, rsa-3072, rsa-4096 or "
                "ed25519, got \"rsa2048\": did you mean rsa-2048?\n"
                "own.yaml:4:49: country: wanted two capital letters such as DE, got \"de\"\n"
@@ -245,6 +251,7 @@ START_TEST(mistakes_of_every_field)
                "1d, got \"x\"\n"
                "own.yaml:8:20: names: wanted refuse, warn or ignore, got \"refuze\": did you mean "
                "refuse?\n"
+               "own.yaml:13:10: aia: wanted off or on, got \"yes\"\n"
                "own.yaml:9:23: files: wanted an absolute path of a PEM file, got \"own.pem\"\n"
                "own.yaml:11:26: handshakes: wanted a whole number from 1 to 100, got \"0\"\n"
                "own.yaml:10:18: recipients: wanted a mail address such as ops@example.com, got "
@@ -274,6 +281,8 @@ START_TEST(mistakes_of_the_whole)
                "at-least, at-most}\n");
     load_wrong("policies: {a: {lead: {at-least: 90d}}}",
                "own.yaml:1:22: lead: wanted at-least up to at-most, got 90 d and 60 d\n");
+    load_wrong("policies: {a: {anchors: {preferred: [x]}}}",
+               "own.yaml:1:37: preferred: wanted text, got a list\n");
     load_wrong("policies: {a: {anchors: {system: false}}}",
                "own.yaml:1:15: a: wanted anchors with system: true or with files, got neither\n");
     /* Told once, not again for every heir. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/anchors.h"
 #include "store/authorities.h"
 #include "store/certificates.h"
 #include "store/deliveries.h"
@@ -32,8 +33,10 @@ static const char *const allowed[] = {
     /* counts, for people who ask */
     "SCAN certificates USING COVERING INDEX certificates_by_policy",
     "SCAN certificates USING COVERING INDEX sqlite_autoindex_certificates_1",
-    "SCAN authorities USING COVERING INDEX sqlite_autoindex_authorities_1",
-    /* the dozen notices of an hour, of which several may go to several people */
+    "SCAN authorities USING COVERING INDEX authorities_strange",
+    "SCAN anchors USING INDEX anchors_in_order",
+    "SCAN anchors USING COVERING INDEX anchors_in_force",
+    /* the two dozen notices of an hour, of which several may go to several people */
     "USE TEMP B-TREE FOR count(DISTINCT)",
     /* the newest few, by id, ended by LIMIT */
     "SCAN events",
@@ -51,6 +54,8 @@ SAMPLE_SEE(see_delivery, delivery_row)
 SAMPLE_SEE(see_notice, notice_row)
 SAMPLE_SEE(see_event, event_row)
 SAMPLE_SEE(see_quarantine, quarantine_row)
+SAMPLE_SEE(see_authority, authority_row)
+SAMPLE_SEE(see_anchor, anchor_row)
 
 static void use_certificates(int64_t id)
 {
@@ -176,18 +181,50 @@ static void use_quarantine(void)
     ck_ok(disclosed_find(inventory, row.sha256, &at, &err));
 }
 
-static void use_the_rest(int64_t certificate_id)
+static void use_authorities(void)
 {
     AUTO_BLOBS struct blobs found = {0};
-    AUTO_BLOB struct blob value = {0};
-    struct cert cert = {.subject = "CN=CA", .sha256 = {1}, .subject_sha256 = {1}};
+    AUTO_AUTHORITY struct authority_row row = {0};
+    struct cert cert = {
+        .subject = "CN=CA", .sha256 = {1}, .subject_sha256 = {1}, .issuer_sha256 = {1}};
     struct seen seen = {0};
     int64_t number = 0;
     bool is_new = false;
 
     ck_ok(authorities_add(inventory, span_text("der"), &cert, 1, &is_new, &err));
     ck_ok(authorities_find(inventory, cert.subject_sha256, &found, &err));
+    ck_ok(authorities_find_anchored(inventory, cert.subject_sha256, &found, &err));
+    ck_ok(authorities_get(inventory, cert.sha256, &row, &err));
+    ck_ok(authorities_set_anchored(inventory, cert.sha256, cert.sha256, 1, &err));
+    ck_ok(authorities_set_used(inventory, cert.sha256, cert.sha256, 1, &err));
+    ck_ok(authorities_of_anchor(inventory, cert.sha256, 5, see_authority, &seen, &err));
+    ck_ok(authorities_unanchor(inventory, cert.sha256, &err));
+    ck_ok(authorities_issued_by(inventory, cert.sha256, 5, see_authority, &seen, &err));
+    ck_ok(authorities_each(inventory, 0, 5, see_authority, &seen, &err));
+    ck_ok(authorities_trim(inventory, cert.subject_sha256, 1, &err));
     ck_ok(authorities_count(inventory, &number, &err));
+}
+
+static void use_anchors(void)
+{
+    AUTO_ANCHOR struct anchor_row row = {
+        .sha256 = {1}, .subject = mem_strdup("CN=CA"), .added_by = mem_strdup("uid 0")};
+    AUTO_BLOBS struct blobs ders = {0};
+    struct seen seen = {0};
+    int64_t id = 0, number = 0;
+
+    ck_ok(anchors_add(inventory, &row, &id, &err));
+    ck_ok(anchors_each(inventory, see_anchor, &seen, &err));
+    ck_ok(anchors_ders(inventory, &ders, &err));
+    ck_ok(anchors_count(inventory, &number, &err));
+    ck_ok(anchors_remove(inventory, id, 1, "uid 0", &err));
+}
+
+static void use_the_rest(int64_t certificate_id)
+{
+    AUTO_BLOB struct blob value = {0};
+    struct seen seen = {0};
+
     ck_ok(events_add(inventory, 1, certificate_id, 0, "a", "b", "c", &err));
     ck_ok(events_each(inventory, certificate_id, 5, see_event, &seen, &err));
     ck_ok(events_each(inventory, 0, 5, see_event, &seen, &err));
@@ -207,6 +244,8 @@ static void use_everything(void)
     use_deliveries(renewal);
     use_notices(certificate);
     use_quarantine();
+    use_authorities();
+    use_anchors();
     use_the_rest(certificate);
 }
 
@@ -291,7 +330,16 @@ START_TEST(the_index_meant_is_the_index_used)
             "INDEX renewals_open (certificate_id=?)");
     ck_plan("FROM renewals", "ORDER BY rechain_at", "INDEX renewals_rechain (rechain_at>?)");
     ck_plan("FROM renewals", "coalesce", "INDEX renewals_accepted (certificate_id=?");
-    ck_plan("FROM authorities", "subject_sha256 = ?", "INDEX authorities_by_subject (");
+    ck_plan("FROM authorities", "ORDER BY (anchored_at IS NOT NULL) DESC",
+            "INDEX authorities_by_subject (subject_sha256=?)");
+    ck_plan("FROM authorities", "(anchored_at IS NOT NULL) = 1",
+            "INDEX authorities_by_subject (subject_sha256=? AND <expr>=?)");
+    ck_plan("FROM authorities", "issuer_sha256 = ?", "INDEX authorities_strange_by_issuer (");
+    ck_plan("DELETE FROM authorities", "subject_sha256 = ?",
+            "COVERING INDEX authorities_strange_by_subject (subject_sha256=? AND anchored_at=?)");
+    ck_plan("DELETE FROM authorities", "WHERE anchored_at IS NULL",
+            "COVERING INDEX authorities_strange (anchored_at=?)");
+    ck_plan("DELETE FROM authorities", "used_at IS NULL", "INDEX authorities_ended (");
     ck_plan("FROM deliveries", "sha256 = ? ORDER", "INDEX deliveries_by_sha256 (sha256=?)");
     ck_plan("FROM deliveries", "sha256 = ? AND name = ?",
             "INDEX deliveries_unfiled_by_sha256 (sha256=?)");

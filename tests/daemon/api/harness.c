@@ -21,6 +21,12 @@ static utc_t harness_now(void *self)
     return ((struct harness *)self)->now;
 }
 
+static int parse_cert(void *self, struct span der, struct cert *ret, struct error *err)
+{
+    (void)self;
+    return cert_parse(der, ret, err);
+}
+
 static int nothing_installed(void *self, const struct deploy_order *order, struct live_pair *ret,
                              struct error *err)
 {
@@ -28,6 +34,27 @@ static int nothing_installed(void *self, const struct deploy_order *order, struc
     (void)order;
     (void)ret;
     return error_set(err, E_NOT_FOUND, "nothing is installed");
+}
+
+static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
+                         struct error *err)
+{
+    (void)self;
+    return delivery_read(file, NULL, ret, err);
+}
+
+/* No anchors but the added ones. */
+static int build_chain(void *self, const struct chain_order *order, struct chain *ret,
+                       struct error *err)
+{
+    const struct chain_request request = {.leaf = order->leaf,
+                                          .pool = order->pool,
+                                          .added_anchors = order->added_anchors,
+                                          .at = order->at,
+                                          .purpose = order->purpose};
+
+    (void)self;
+    return chain_build(&request, ret, err);
 }
 
 static void count_poke(void *self)
@@ -48,8 +75,12 @@ void harness_open(struct harness *harness)
     ck_ok(policies_finish(harness->policies, &complaints, &err));
     harness->services = services_open();
     ck_ok(services_finish(harness->services, &complaints, &err));
-    harness->world =
-        (struct world){.self = harness, .now = harness_now, .live_read = nothing_installed};
+    harness->world = (struct world){.self = harness,
+                                    .now = harness_now,
+                                    .parse_cert = parse_cert,
+                                    .read_delivery = read_delivery,
+                                    .build_chain = build_chain,
+                                    .live_read = nothing_installed};
     harness->life = (struct life){
         .inventory = harness->inventory,
         .world = &harness->world,
@@ -300,4 +331,25 @@ int64_t harness_www(struct harness *harness)
     ck_ok(deployments_update(harness->inventory, &deployment, &err));
     ck_ok(life_plan_all(&harness->life, &err));
     return id;
+}
+
+static char *make(const char *name, const char *basic)
+{
+    AUTO_BLOB struct blob der =
+        forge_certificate(&(struct forge){.common_name = name,
+                                          .not_before = "20260101000000Z",
+                                          .not_after = "20400101000000Z",
+                                          .extensions = {{"basicConstraints", basic, {0}}}});
+
+    return forge_pem("CERTIFICATE", blob_span(&der));
+}
+
+char *harness_root(const char *name)
+{
+    return make(name, "critical,CA:TRUE");
+}
+
+char *harness_leaf(const char *name)
+{
+    return make(name, "critical,CA:FALSE");
 }

@@ -79,4 +79,8 @@ const json_t *at(const json_t *json, const char *path);
  * HARNESS_NOW + 60 d. Returns its id. */
 int64_t harness_www(struct harness *harness);
 
+/* A self-signed authority of that name, or a leaf; PEM, owned by the caller. */
+char *harness_root(const char *name);
+char *harness_leaf(const char *name);
+
 #endif

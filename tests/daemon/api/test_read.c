@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "store/events.h"
 #include "store/notices.h"
+#include "tests/pki/forge.h"
 
 static struct harness harness;
 
@@ -235,6 +236,41 @@ START_TEST(explain_says_why_and_who_was_told)
 }
 END_TEST
 
+/* Its intermediate ends six weeks before it does, and nobody has brought a newer one. */
+START_TEST(a_chain_that_ends_first_is_explained)
+{
+    struct error err = {0};
+    AUTO_RENEWAL struct renewal_row row = {0};
+    AUTO_BLOB struct blob ca = forge_certificate(&(struct forge){.common_name = "Example CA",
+                                                                 .issuer_name = "Example Root",
+                                                                 .not_after = "20270201000000Z"});
+    AUTO_BLOBS struct blobs chain = {0};
+
+    harness_www(&harness);
+    blobs_add(&chain, blob_span(&ca));
+    ck_ok(renewals_set_chain(harness.inventory, 1, &chain, &err));
+    ck_ok(renewals_get(harness.inventory, 1, &row, &err));
+    row.accepted_at = HARNESS_NOW - 20 * 86400;
+    row.rechain_at = HARNESS_NOW - 60;
+    ck_assert(utc_parse("2027-02-01T00:00:00Z", &row.chain_not_after));
+    ck_ok(renewals_update(harness.inventory, &row, &err));
+    AUTO_ANSWER struct answer shown = harness_ask(&harness, "GET", "/v1/certificates/www", NULL);
+    ck_json_text(shown.json, "state", "chain ends");
+    ck_json_text(shown.json, "accepted.chain_not_after", "2027-02-01T00:00:00Z");
+    AUTO_ANSWER struct answer answer =
+        harness_ask(&harness, "GET", "/v1/certificates/www/explain", NULL);
+    const json_t *why = at(answer.json, "why");
+    ck_assert(holds(why, "The intermediate CN=Example CA in the chain ends at 2027-02-01 00:00:00 "
+                         "UTC, before the certificate itself (2027-03-16 08:00:00 UTC)."));
+    ck_assert(holds(why, "No chain that lives longer is known"));
+    ck_json_text(answer.json, "next.action", "rechain again");
+    ck_json_text(answer.json, "next.owner", "person");
+    AUTO_ANSWER struct answer status = harness_ask(&harness, "GET", "/v1/status", NULL);
+    ck_json_number(status.json, "states.chain ends", 1);
+    ck_json_text(status.json, "problems.0.certificate", "www");
+}
+END_TEST
+
 START_TEST(explain_of_a_new_one)
 {
     add_named("new");
@@ -345,6 +381,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, list_comes_in_pages);
     tcase_add_test(tcase, certificate_tells_everything);
     tcase_add_test(tcase, explain_says_why_and_who_was_told);
+    tcase_add_test(tcase, a_chain_that_ends_first_is_explained);
     tcase_add_test(tcase, explain_of_a_new_one);
     tcase_add_test(tcase, history_of_one_and_of_all);
     tcase_add_test(tcase, request_once_it_is_made);

@@ -120,6 +120,7 @@ START_TEST(every_key_is_read)
                 "requests: /a/requests\n"
                 "drop: {folder: /a/drop, shown: '\\\\share\\drop', settle: 5s, scan: 2m,\n"
                 "       erase-keys: true}\n"
+                "aia: {allow: [10.0.0.0/8, ca.internal], ports: [8080, 81]}\n"
                 "access: {read-group: adm, admin-group: root}\n"
                 "mail: {server: mail.example.com, port: 2525, tls: opportunistic, ca-file: /a/ca,\n"
                 "       user: u, password-file: /a/pw, from: u@example.com, timeout: 5s,\n"
@@ -138,6 +139,10 @@ START_TEST(every_key_is_read)
     ck_assert_int_eq(config->drop_settle, 5);
     ck_assert_int_eq(config->drop_scan, 120);
     ck_assert(config->drop_erase_keys);
+    ck_assert_uint_eq(config->aia_allow.count, 2);
+    ck_assert_str_eq(config->aia_allow.items[1], "ca.internal");
+    ck_assert_uint_eq(config->aia_port_count, 2);
+    ck_assert_int_eq(config->aia_ports[0], 8080);
     ck_assert_str_eq(config->read_group, "adm");
     ck_assert_str_eq(config->admin_group, "root");
     ck_assert_str_eq(config->mail.host, "mail.example.com");
@@ -341,7 +346,8 @@ START_TEST(mistakes_of_every_key)
                "access: {group: x}\n"
                "mail: {server: 'm/../x', port: 0, password: hunter2, from: 'a b@c', tls: no}\n"
                "recipients: ops@example.com\n"
-               "password: hunter2\n",
+               "password: hunter2\n"
+               "aia: {allow: [10.0.0.0/33, '*.x'], ports: [0]}\n",
                "u.yaml:1:7: host: wanted a host name, got \"a b\"\n"
                "u.yaml:2:12: inventory: wanted an absolute path, got \"x.db\"\n"
                "u.yaml:3:9: socket: wanted an absolute path of at most 107 characters, got "
@@ -349,6 +355,11 @@ START_TEST(mistakes_of_every_key)
                "u.yaml:4:27: folder: wanted an absolute path, got \"drop\"\n"
                "u.yaml:4:16: settle: wanted a time such as 30s, 15m, 12h, 21d or 2w (0s to 1h), "
                "got \"2\"\n"
+               "u.yaml:9:15: allow: wanted a range of addresses such as 10.0.0.0/8, or a host "
+               "name, got \"10.0.0.0/33\"\n"
+               "u.yaml:9:28: allow: wanted a range of addresses such as 10.0.0.0/8, or a host "
+               "name, got \"*.x\"\n"
+               "u.yaml:9:44: ports: wanted a port from 1 to 65535, got \"0\"\n"
                "u.yaml:6:16: server: wanted a host name or an address, got \"m/../x\"\n"
                "u.yaml:6:74: tls: wanted required, opportunistic, none or implicit, got \"no\"\n"
                "u.yaml:6:45: password: wanted password-file: /path of a file with the password in "

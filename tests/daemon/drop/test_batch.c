@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -422,6 +423,55 @@ START_TEST(a_prepared_receipt_is_not_followed)
 }
 END_TEST
 
+/* What somebody does in the instant before the move, after the last look at the file. */
+static void (*before_rename)(void);
+
+int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+    void (*now)(void) = before_rename;
+
+    before_rename = NULL;
+    if (now)
+        now();
+    return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+}
+
+static void swap_it(void)
+{
+    AUTO_FREE char *path = inside("www.pem");
+    AUTO_FREE char *other = inside(".other");
+
+    put(".other", "evil");
+    ck_assert_int_eq(rename(other, path), 0);
+}
+
+static void write_to_it(void)
+{
+    put("www.pem", "evil and longer");
+}
+
+static void (*const attacks[])(void) = {swap_it, write_to_it};
+
+START_TEST(swapped_in_the_last_instant)
+{
+    struct drop *drop = open_drop(0);
+    AUTO_DROP_FILE struct drop_file file = {0};
+    struct drop_filing filing = {.file = &file, .accepted = true, .receipt = "receipt"};
+
+    put("www.pem", "good");
+    ck_ok(drop_look(drop, &err));
+    ck_ok(drop_next(drop, &file, &err));
+    before_rename = attacks[_i];
+    ck_ok(drop_file_away(drop, &filing, 1, &err));
+    ck_assert(!before_rename);
+    ck_assert_int_eq(filing.result, E_NOT_FOUND);
+    ck_assert_msg(is_there("www.pem"), "it goes back to be looked at");
+    ck_assert_uint_eq(count_in("accepted", ""), 0);
+    drop_filing_done(&filing);
+    drop_close(drop);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("daemon/drop/batch");
@@ -439,6 +489,7 @@ int main(void)
     tcase_add_test(tcase, a_failure_moves_all_or_nothing);
     tcase_add_test(tcase, what_a_crash_left_is_swept);
     tcase_add_test(tcase, a_prepared_receipt_is_not_followed);
+    tcase_add_loop_test(tcase, swapped_in_the_last_instant, 0, COUNT_OF(attacks));
     suite_add_tcase(suite, tcase);
     return testing_run(suite);
 }

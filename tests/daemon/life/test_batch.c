@@ -118,6 +118,8 @@ START_TEST(a_failure_of_one_file)
     const struct authority *leaf = authority_make(scene.issuing, &plan);
 
     ck_assert(scene_deliver_all(&scene, first));
+    scene_run(&scene);
+    ck_assert_str_eq(scene_state(&scene), "ok");
     /* A second certificate for the key needs the key sealed once more. */
     real_reseal = scene.world.reseal;
     scene.world.reseal = failing_reseal;
@@ -131,6 +133,9 @@ START_TEST(a_failure_of_one_file)
     ck_says(0, "REJECTED");
     ck_says(2, "REJECTED");
     ck_assert_int_eq(scene_events(&scene, "delivery-rejected"), 2);
+    /* What it had begun is undone. */
+    ck_ok(life_plan_all(&scene.life, &err));
+    ck_assert_str_eq(scene_state(&scene), "ok");
     life_batch_clear(batch);
 
     reseal_code = E_FULL;

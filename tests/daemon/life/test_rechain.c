@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "daemon/life/life.h"
-#include "store/deliveries.h"
 #include "tests/daemon/life/scene.h"
 
 enum { DAY = AUTHORITY_DAY, CHAIN_DAYS = 40, LEAD_DAYS = 21 };
@@ -339,10 +338,6 @@ END_TEST
 /* What was installed before this daemon: its chain counts too, but not what stands beside it. */
 static void adopt_ending(bool with_key)
 {
-    const struct authority *beside = authority_make(
-        NULL,
-        &(struct authority_plan){.subject = "Beside", .ca = true, .not_after = scene.now + DAY});
-
     scene_done(&scene);
     scene_open(&scene, 60 * DAY, "");
     ending =
@@ -350,8 +345,8 @@ static void adopt_ending(bool with_key)
                                                             .ca = true,
                                                             .key_of = scene.issuing,
                                                             .not_after = scene.now + 30 * DAY});
-    beside = authority_make(
-        NULL,
+    const struct authority *beside = authority_make(
+        scene.root,
         &(struct authority_plan){.subject = "Beside", .ca = true, .not_after = scene.now + DAY});
     lasting = scene.issuing;
     leaf = scene.old_leaf;
@@ -389,25 +384,61 @@ START_TEST(without_its_key_it_is_told_and_not_touched)
 }
 END_TEST
 
+static void trust_too(const struct authority *anchor)
+{
+    AUTO_FREE char *root = testing_path("root.pem"), *other = testing_path("other.pem");
+
+    ck_ok(file_replace(other, span_text(authority_pem(anchor)), FILE_PUBLIC, &err));
+    anchors_free(scene.anchors);
+    ck_ok(anchors_open((const char *const[]){root, other}, 2, false, &scene.anchors, &err));
+}
+
 START_TEST(a_new_anchor_is_news_too)
 {
     const struct authority *root =
         authority_make(NULL, &(struct authority_plan){.subject = "Other Root", .ca = true});
     lasting = authority_make(
         root, &(struct authority_plan){.subject = "New Issuing", .ca = true, .key_of = ending});
-    const char *files[2] = {testing_path("root.pem"), testing_path("other.pem")};
 
     ck_assert(scene_deliver(&scene, "ca.cer", authority_der(lasting)));
     scene_later(&scene, (CHAIN_DAYS - LEAD_DAYS) * DAY);
     ck_assert_str_eq(scene_state(&scene), "chain ends");
-    ck_ok(file_replace(files[1], span_text(authority_pem(root)), FILE_PUBLIC, &err));
-    anchors_free(scene.anchors);
-    ck_ok(anchors_open(files, 2, false, &scene.anchors, &err));
+    trust_too(root);
     ck_ok(life_plan_all(&scene.life, &err));
     scene_run(&scene);
     expect_rebuilt();
-    free((char *)(uintptr_t)files[0]);
-    free((char *)(uintptr_t)files[1]);
+}
+END_TEST
+
+/* An anchor that signs itself is preferred, and leads through the one that ends. */
+START_TEST(a_preferred_root_does_not_hide_what_lives_longer)
+{
+    const struct authority *root =
+        authority_make(NULL, &(struct authority_plan){.subject = "Other Root", .ca = true});
+    const struct authority *between =
+        authority_make(root, &(struct authority_plan){.subject = "Between", .ca = true});
+    lasting = authority_make(
+        between, &(struct authority_plan){.subject = "New Issuing", .ca = true, .key_of = ending});
+
+    trust_too(between);
+    ck_assert(scene_deliver(&scene, "ca.cer", authority_der(lasting)));
+    scene_later(&scene, (CHAIN_DAYS - LEAD_DAYS) * DAY);
+    ck_assert_str_eq(scene_state(&scene), "ok");
+    ck_assert_int_eq(scene_events(&scene, "rechained"), 1);
+    ck_assert_int_eq(scene_mails(&scene, "chain-ends"), 0);
+}
+END_TEST
+
+/* One that was better once, and has ended too while the machine was off. */
+START_TEST(what_has_ended_meanwhile_is_not_taken)
+{
+    const struct authority *little = issuing(ending, (CHAIN_DAYS + 1) * DAY);
+
+    ck_assert(scene_deliver(&scene, "ca.cer", authority_der(little)));
+    scene_later(&scene, (CHAIN_DAYS + 3) * DAY);
+    ck_assert_str_eq(scene_state(&scene), "chain ends");
+    ck_assert_int_eq(scene_events(&scene, "rechained"), 0);
+    ck_assert(scene_serves_chain(&scene, leaf, ending));
 }
 END_TEST
 
@@ -516,6 +547,8 @@ int main(void)
     tcase_add_test(in_service, what_is_not_served_is_taken_back);
     tcase_add_test(in_service, a_retired_one_is_left_alone);
     tcase_add_test(in_service, a_new_anchor_is_news_too);
+    tcase_add_test(in_service, a_preferred_root_does_not_hide_what_lives_longer);
+    tcase_add_test(in_service, what_has_ended_meanwhile_is_not_taken);
     tcase_add_test(before, a_clock_that_is_set_back_rebuilds_once);
     tcase_add_test(before, without_a_target_the_chain_is_kept_ready);
     tcase_add_test(before, one_failing_target_does_not_hold_up_the_other);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "tests/daemon/read/harness.h"
+#include "tests/pki/delivery/making.h"
 #include "tests/pki/authority.h"
 
 static struct error err;
@@ -25,17 +26,17 @@ static struct buf packed(struct delivery_objects *objects)
     return body;
 }
 
-/* The same comes out as in this process. */
-static void compare(struct reader *reader, const char *name, const struct delivery_options *options)
+/* The same comes out as in this process. Returns how many objects. */
+static size_t compare(struct reader *reader, const char *name, struct span file,
+                      const struct delivery_options *options)
 {
-    AUTO_BLOB struct blob file = harness_seed(name);
     AUTO_OBJECTS struct delivery_objects here = {0}, there = {0};
     struct error why = {0};
-    int rc = delivery_read(blob_span(&file), options, &here, &why);
+    int rc = delivery_read(file, options, &here, &why);
 
     err = (struct error){0};
-    ck_assert_msg(reader_read_delivery(reader, blob_span(&file), &there, &err) == rc, "%s: %s / %s",
-                  name, why.text, err.text);
+    ck_assert_msg(reader_read_delivery(reader, file, &there, &err) == rc, "%s: %s / %s", name,
+                  why.text, err.text);
     AUTO_BUF struct buf a = packed(&here), b = packed(&there);
     ck_assert_msg(span_equal(span_of(a.data, a.len), span_of(b.data, b.len)), "%s: %s / %s", name,
                   here.summary, there.summary);
@@ -50,6 +51,7 @@ static void compare(struct reader *reader, const char *name, const struct delive
         ck_assert_mem_eq(there.items[i].cert.sha256, cert.sha256, SHA256_LEN);
         ck_assert_uint_eq(there.items[i].cert.names.count, cert.names.count);
     }
+    return there.count;
 }
 
 START_TEST(every_kind_of_file)
@@ -65,11 +67,41 @@ START_TEST(every_kind_of_file)
 
     while ((entry = readdir(dir)) != NULL)
         if (entry->d_name[0] != '.') {
-            compare(reader, entry->d_name, &options);
+            AUTO_BLOB struct blob file = harness_seed(entry->d_name);
+
+            compare(reader, entry->d_name, blob_span(&file), &options);
             count++;
         }
     closedir(dir);
     ck_assert_uint_gt(count, 20);
+    ck_assert_msg(harness_tellings == 0, "%s", harness_told);
+    reader_close(reader);
+}
+END_TEST
+
+/* What wants other ciphers, key derivation or inflation is there after the doors are closed. */
+START_TEST(locked_and_packed)
+{
+    static const char *const passwords[] = {"secret"};
+    static const char *const names[] = {"old.p12",    "new.p12", "nomac.p12", "locked.key",
+                                        "scrypt.key", "rc2.p12", "mail.eml"};
+    const struct delivery_options options = {passwords, COUNT_OF(passwords), true};
+    struct reader *reader = harness_open((struct reader_options){.delivery = options});
+
+    making_certificates();
+    making("p12='openssl pkcs12 -export -inkey k.pem -in c.pem -certfile ca.pem -passout "
+           "pass:secret'\n"
+           "$p12 -out new.p12 && $p12 -legacy -out old.p12 && $p12 -nomac -out nomac.p12 &&\n"
+           "$p12 -legacy -keypbe PBE-SHA1-RC2-40 -certpbe PBE-SHA1-RC2-40 -out rc2.p12 &&\n"
+           "openssl pkcs8 -topk8 -in k.pem -passout pass:secret -out locked.key &&\n"
+           "openssl pkcs8 -topk8 -scrypt -in k.pem -passout pass:secret -out scrypt.key &&\n"
+           "{ printf 'MIME-Version: 1.0\\nContent-Type: application/x-pkcs12\\n"
+           "Content-Transfer-Encoding: base64\\n\\n'; base64 old.p12; } >mail.eml");
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        AUTO_BLOB struct blob file = made(names[i]);
+
+        ck_assert_uint_gt(compare(reader, names[i], blob_span(&file), &options), 0);
+    }
     ck_assert_msg(harness_tellings == 0, "%s", harness_told);
     reader_close(reader);
 }
@@ -146,11 +178,14 @@ START_TEST(chains)
         .leaf = authority_der(leaf), .pool = &pool, .at = AUTHORITY_NOW};
     struct reader *reader = open_with_anchors(root);
     AUTO_CHAIN struct chain chain = {0}, added = {0};
-    AUTO_BLOBS struct blobs more = {0};
+    AUTO_BLOB struct blob gap = {0};
 
     known[0] = lower;
     ck_fails(reader_build_chain(reader, 1, &request, &chain, &err), E_NO_CHAIN, "Upper");
+    ck_ok(reader_find_gap(reader, 1, &request, &gap, &err));
+    ck_assert(span_equal(authority_der(lower), blob_span(&gap)));
     known[1] = upper;
+    ck_fails(reader_find_gap(reader, 1, &request, &gap, &err), E_NOT_FOUND, "");
     ck_ok(reader_build_chain(reader, 1, &request, &chain, &err));
     ck_assert_uint_eq(2, chain.certs.count);
     ck_assert(span_equal(authority_der(lower), blob_span(&chain.certs.items[0])));
@@ -282,12 +317,12 @@ static const char *const lies[] = {
     "answer 0 x",
     "answer 1 setup",
     "answer 2 read",
-    "answer 5 found",
-    "answer 6 short",
-    "answer 6 ",
-    "answer 6 \x7F\x7F\x7F\x7F no such code",
-    "answer 7 12345678901234567890123456789012", /* nothing is looked up for a file */
-    "answer 8 x",
+    "answer 6 found",
+    "answer 7 short",
+    "answer 7 ",
+    "answer 7 \x7F\x7F\x7F\x7F no such code",
+    "answer 8 12345678901234567890123456789012", /* nothing is looked up for a file */
+    "answer 9 x",
     "answer 2147483647 x",
 };
 
@@ -380,6 +415,7 @@ int main(void)
     tcase_set_timeout(tcase, TESTING_SLOW_SECONDS);
     tcase_add_checked_fixture(tcase, NULL, authority_done);
     tcase_add_loop_test(tcase, every_kind_of_file, 0, 2);
+    tcase_add_test(tcase, locked_and_packed);
     tcase_add_test(tcase, limits_of_size);
     tcase_add_test(tcase, chains);
     tcase_add_test(tcase, anchors_that_cannot_be_read);

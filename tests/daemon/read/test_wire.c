@@ -11,6 +11,7 @@
 
 /* One of each message, with something in every field. */
 static struct name one_name = {NAME_DNS, (char *)(uintptr_t) "www.example.com"};
+static struct name one_url = {NAME_URI, (char *)(uintptr_t) "http://ca.example/ca.crt"};
 static struct blob one_der = {(uint8_t *)(uintptr_t) "DER", 3};
 static char *one_text = (char *)(uintptr_t) "/etc/ssl/root.pem";
 static struct wire_anchors one_set = {(char *)(uintptr_t) "internal", true, {&one_text, 1}};
@@ -27,11 +28,13 @@ static struct cert full_cert(void)
         .signature_security = 128,
         .not_before = -5,
         .not_after = UTC_NEVER,
+        .version = 3,
         .is_ca = true,
         .self_issued = true,
         .self_signed = true,
         .usable_as_server = true,
         .usable_as_client = true,
+        .issuer_urls = {&one_url, 1},
         .names = {&one_name, 1},
     };
 
@@ -303,14 +306,14 @@ static const struct {
     bool garbage;
 } streams[] = {
     {"", 0, false},
-    {"\6\0\0\0\1\0\0", 7, false},
+    {"\7\0\0\0\1\0\0", 7, false},
     {"\0\0\0\0\0\0\0\0", 8, true},
-    {"\x08\0\0\0\0\0\0\0", 8, true},
+    {"\x09\0\0\0\0\0\0\0", 8, true},
     {"\xff\xff\xff\xff\0\0\0\0", 8, true},
-    {"\6\0\0\0\1\0\0\2", 8, true},
-    {"\6\0\0\0\xff\xff\xff\xff", 8, true},
-    {"\6\0\0\0\4\0\0\0abc", 11, false},
-    {"\6\0\0\0\0\0\0\2", 8, false}, /* as much as may come, and then nothing */
+    {"\7\0\0\0\1\0\0\2", 8, true},
+    {"\7\0\0\0\xff\xff\xff\xff", 8, true},
+    {"\7\0\0\0\4\0\0\0abc", 11, false},
+    {"\7\0\0\0\0\0\0\2", 8, false}, /* as much as may come, and then nothing */
 };
 
 START_TEST(streams_that_are_no_message)

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 #include "tests/pki/authority.h"
 #include "tests/testing.h"
 
@@ -112,6 +113,14 @@ void sample_holds(struct span file, size_t count, const char *what)
     ck_is(&objects.items[0], sample_leaf(), what);
     if (count > 1)
         ck_is(&objects.items[1], sample_ca(), what);
+}
+
+void sample_holds_pem(const char *text, const char *what)
+{
+    AUTO_OBJECTS struct delivery_objects objects = sample_read(span_text(text));
+
+    sample_holds(span_text(text), 2, what);
+    ck_assert_msg(text_starts(objects.summary, "PEM"), "%s: %s", what, objects.summary);
 }
 
 void sample_nothing(struct span file, const char *summary)

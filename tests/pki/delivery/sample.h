@@ -27,6 +27,8 @@ char *sample_lines(const char *text, const char *before, const char *behind);
 struct delivery_objects sample_read(struct span file);
 /* The file holds exactly the leaf (1), or the leaf and then the authority (2). */
 void sample_holds(struct span file, size_t count, const char *what);
+/* The same of PEM with both, and that it was known as PEM: base64 is found without markers too. */
+void sample_holds_pem(const char *text, const char *what);
 /* The file holds nothing, and its summary says so with this piece. */
 void sample_nothing(struct span file, const char *summary);
 /* The file holds one object of a kind, whose note has this piece. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "tests/pki/delivery/sample.h"
 #include "tests/pki/forge.h"
 #include "tests/testing.h"
@@ -82,6 +83,35 @@ START_TEST(test_bare_cut)
 }
 END_TEST
 
+/* In hexadecimal: {between two bytes, in front of a byte, between lines}, 16 bytes in a line. */
+START_TEST(test_hex)
+{
+    static const char *const rows[][4] = {
+        {" ", "", "\n", ""},
+        {":", "", ":\n", ""},
+        {"", "", "\n", ""},
+        {"", "", "", ""},
+        {", ", "0x", ",\n", ""},
+        {" ", "", "\n", "%08x: "},
+        {" ", "", "  |....|\n", "%08x  "},
+    };
+    struct span leaf = sample_leaf();
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_BUF struct buf text;
+
+        buf_init(&text, 16 * leaf.len);
+        for (size_t k = 0; k < leaf.len; k++) {
+            if (k % 16 == 0)
+                buf_printf(&text, rows[i][3], (unsigned int)k);
+            buf_printf(&text, "%s%02x%s", rows[i][1], leaf.data[k], rows[i][k % 16 == 15 ? 2 : 0]);
+        }
+        sample_holds(span_of(text.data, text.len), 1, rows[i][0]);
+        sample_nothing(span_of(text.data, text.len / 2), "plain text");
+    }
+}
+END_TEST
+
 START_TEST(test_strict)
 {
     static const struct {
@@ -123,6 +153,7 @@ int main(void)
     tcase_add_test(tcase, test_bare_coats);
     tcase_add_test(tcase, test_bare_and_pem);
     tcase_add_test(tcase, test_bare_cut);
+    tcase_add_test(tcase, test_hex);
     tcase_add_test(tcase, test_strict);
     tcase_add_test(tcase, test_loose);
     suite_add_tcase(suite, tcase);

@@ -86,7 +86,7 @@ START_TEST(test_attachment)
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         AUTO_FREE char *mail =
-            mem_printf(MIXED "--a b \t\n\nSee attached.\n--a b\n%s\n%s\n--a b--\nepilogue\n",
+            mem_printf(MIXED "--a b \t\n\nSee attached.\n--a b \t\n%s\n%s\n--a b--\nepilogue\n",
                        rows[i].head, rows[i].body);
         AUTO_FREE char *crlf = sample_replaced(mail, "\n", "\r\n");
         AUTO_FREE char *open = sample_replaced(mail, "--a b--\nepilogue\n", "");

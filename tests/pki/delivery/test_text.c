@@ -80,7 +80,7 @@ START_TEST(test_letters)
         AUTO_FREE char *text = sample_replaced(sample_pem(), rows[i][0], rows[i][1]);
 
         ck_assert_str_ne(text, sample_pem());
-        sample_holds(span_text(text), 2, rows[i][1]);
+        sample_holds_pem(text, rows[i][1]);
     }
 }
 END_TEST
@@ -131,7 +131,7 @@ START_TEST(test_escapes)
             text = next;
         }
         AUTO_FREE char *whole = mem_printf("%s%s%s", rows[i].before, text, rows[i].behind);
-        sample_holds(span_text(whole), 2, rows[i].what);
+        sample_holds_pem(whole, rows[i].what);
     }
 }
 END_TEST
@@ -148,7 +148,7 @@ START_TEST(test_prefixes)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         AUTO_FREE char *text = sample_lines(sample_pem(), rows[i][0], rows[i][1]);
 
-        sample_holds(span_text(text), 2, rows[i][0]);
+        sample_holds_pem(text, rows[i][0]);
     }
 }
 END_TEST
