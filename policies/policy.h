@@ -73,11 +73,11 @@ struct policy {
         issuers; /* allowed issuers, matched as text within the issuer's name; empty: any */
     struct text_list anchors; /* PEM files */
     bool system_anchors;
+    bool take_keys;       /* private keys in the drop folder become renewals, with the
+                             certificate that comes with them */
     char *preferred_root; /* a part of the subject of the anchor that chains should end in, if they
                              can; NULL: none */
-    bool take_keys; /* private keys in the drop folder become renewals, with the
-                       certificate that comes with them */
-    bool aia;       /* missing intermediates are asked for at the URLs that certificates name */
+    bool aia; /* missing intermediates are asked for at the URLs that certificates name */
     struct text_list recipients; /* mail addresses */
     int verify_handshakes;       /* consecutive fresh handshakes an endpoint must pass: 3 */
     seconds_t verify_patience; /* how long a reloaded service may take to serve the new certificate:

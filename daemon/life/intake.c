@@ -25,6 +25,14 @@ static void say_origin(struct intake *in, const struct object *object)
         buf_printf(&in->receipt, "   Found in: %s\n", object->origin);
 }
 
+static int take_authority(struct intake *in, size_t at, struct error *err)
+{
+    const struct object *object = &in->objects.items[at];
+
+    in->authorities++;
+    return authority_take(in->life, blob_span(&object->der), &object->cert, &in->is_new[at], err);
+}
+
 static bool is_good(enum leaf_result result)
 {
     return result == LEAF_ACCEPTED || result == LEAF_WAITING || result == LEAF_KNOWN;
@@ -102,12 +110,7 @@ static int take_certificates(struct intake *in, bool authorities, struct error *
 
         if (object->kind != OBJECT_CERTIFICATE || is_authority(&object->cert) != authorities)
             continue;
-        if (authorities)
-            rc = authority_take(in->life, blob_span(&object->der), &object->cert, &in->is_new[i],
-                                err);
-        else
-            rc = take_leaf(in, object, err);
-        in->authorities += authorities;
+        rc = authorities ? take_authority(in, i, err) : take_leaf(in, object, err);
     }
     return rc;
 }
@@ -276,8 +279,8 @@ static int read_objects(struct intake *in, struct span data, struct error *err)
     int rc = world->read_delivery(world->self, data, &in->objects, err);
 
     if (rc == E_TOO_LARGE)
-        in->problem = mem_strdup("it is larger than a delivery can be, or holds more objects "
-                                 "than any authority sends");
+        in->problem =
+            mem_strdup("it is larger than anything that an authority sends, or holds more objects");
     else if (rc == E_REFUSED) /* the reader's own words */
         in->problem = mem_strdup(err->text);
     return in->problem ? 0 : rc;

@@ -53,9 +53,9 @@ SAMPLE_SEE(see_target, target_row)
 SAMPLE_SEE(see_delivery, delivery_row)
 SAMPLE_SEE(see_notice, notice_row)
 SAMPLE_SEE(see_event, event_row)
+SAMPLE_SEE(see_quarantine, quarantine_row)
 SAMPLE_SEE(see_authority, authority_row)
 SAMPLE_SEE(see_anchor, anchor_row)
-SAMPLE_SEE(see_quarantine, quarantine_row)
 
 static void use_certificates(int64_t id)
 {
@@ -243,9 +243,9 @@ static void use_everything(void)
     use_fetches();
     use_deliveries(renewal);
     use_notices(certificate);
+    use_quarantine();
     use_authorities();
     use_anchors();
-    use_quarantine();
     use_the_rest(certificate);
 }
 

@@ -138,11 +138,11 @@ START_TEST(every_key_is_read)
     ck_assert_str_eq(config->drop_shown, "\\\\share\\drop");
     ck_assert_int_eq(config->drop_settle, 5);
     ck_assert_int_eq(config->drop_scan, 120);
+    ck_assert(config->drop_erase_keys);
     ck_assert_uint_eq(config->aia_allow.count, 2);
     ck_assert_str_eq(config->aia_allow.items[1], "ca.internal");
     ck_assert_uint_eq(config->aia_port_count, 2);
     ck_assert_int_eq(config->aia_ports[0], 8080);
-    ck_assert(config->drop_erase_keys);
     ck_assert_str_eq(config->read_group, "adm");
     ck_assert_str_eq(config->admin_group, "root");
     ck_assert_str_eq(config->mail.host, "mail.example.com");
