@@ -63,8 +63,8 @@ int delivered_named(struct life *life, const struct cert *leaf, struct certifica
     struct finder finder = {.life = life, .leaf = leaf, .any_policy = true};
     int rc = find(&finder, err);
     AUTO_CERTIFICATE struct certificate_row found = finder.found;
-    AUTO_BUF struct buf names = finder.names;
 
+    buf_done(&finder.names);
     if (rc < 0 && rc != E_TOO_LARGE)
         return rc;
     if (finder.count == 0)

@@ -64,8 +64,7 @@ START_TEST(what_is_refused)
         "http://ca.example/\r\nX: y",
         "http://ca.example/\n",
         "http://ca.example/\x7f",
-        "http://b\xc3\xbc"
-        "cher.example/",
+        "http://t\xc3\xbcr.example/",
         "http://ca.example:0/",
         "http://ca.example:65536/",
         "http://ca.example:80:80/",
