@@ -21,7 +21,7 @@ const char *testing_dir(void);
 char *testing_path(const char *name);
 
 /* The time limit of a test case in seconds, for cases that start real servers. */
-enum { TESTING_SLOW_SECONDS = 60 };
+enum { TESTING_SLOW_SECONDS = 300 };
 
 /* An expression that returns 0, or its error sentence fails the test. `err` must be a struct error
  * in scope. */
