@@ -55,6 +55,11 @@ void notice_new_leaf(struct fields *fields, const struct cert *leaf);
 int notice_queue(struct life *life, const struct certificate_row *certificate,
                  const struct policy *policy, int64_t renewal_id, enum notice_kind kind,
                  const char *stage, struct fields *fields, struct error *err);
+/* A leaf that is not taken, told once each, with its reason in fields; bounded by the hour. */
+int notice_queue_rejected(struct life *life, const struct certificate_row *certificate,
+                          const struct policy *policy, int64_t renewal_id,
+                          const uint8_t leaf_sha256[SHA256_LEN], struct fields *fields,
+                          struct error *err);
 /* A file that is for no certificate of ours, told once per content to those who hear of everything.
  */
 int notice_queue_unusable(struct life *life, const char *file, const char *hash,
