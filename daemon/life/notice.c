@@ -203,16 +203,16 @@ int notice_queue_rejected(struct life *life, const struct certificate_row *certi
     char hex[2 * SHA256_LEN + 1];
     utc_t now = life->world->now(life->world->self);
     int64_t lately = 0;
-    int rc = notices_count_stages(life->inventory, certificate->id,
-                                  notice_kind_text(NOTICE_REJECTED), utc_add(now, -HOUR), &lately,
-                                  err);
+    int rc =
+        notices_count_stages(life->inventory, certificate->id, notice_kind_text(NOTICE_REJECTED),
+                             utc_add(now, -HOUR), &lately, err);
 
     if (rc < 0)
         return rc;
     bool flood = lately >= REJECTED_AN_HOUR;
-    AUTO_FREE char *stage =
-        flood ? mem_printf("rejected-more-%lld", (long long)(now / HOUR))
-              : mem_printf("rejected-%s", text_hex(leaf_sha256, SHA256_LEN, hex));
+    AUTO_FREE char *stage = flood
+                                ? mem_printf("rejected-more-%lld", (long long)(now / HOUR))
+                                : mem_printf("rejected-%s", text_hex(leaf_sha256, SHA256_LEN, hex));
     if (flood)
         fields_printf(fields, "reason",
                       "%s; and more than %d certificates for it were refused within an hour: the "
