@@ -177,6 +177,7 @@ static int record_refusal(const struct judgement *on, const char *reasons, struc
     struct renewal_row *renewal = &on->match->renewal;
     const struct certificate_row *certificate = &on->match->certificate;
     AUTO_FIELDS struct fields fields = {0};
+    char stage[2 * SHA256_LEN + 16], hex[2 * SHA256_LEN + 1];
     int rc = 0;
 
     /* A request that is answered or called off keeps its facts, and so does one that is superseded:
@@ -194,8 +195,10 @@ static int record_refusal(const struct judgement *on, const char *reasons, struc
     notice_new_leaf(&fields, on->input->cert);
     fields_set(&fields, "file", on->input->file);
     fields_set(&fields, "reason", reasons);
-    rc = notice_queue_rejected(life, certificate, on->policy, on->delivered ? 0 : renewal->id,
-                               on->input->cert->sha256, &fields, err);
+    snprintf(stage, sizeof stage, "rejected-%s",
+             text_hex(on->input->cert->sha256, SHA256_LEN, hex));
+    rc = notice_queue_bounded(life, certificate, on->policy, on->delivered ? 0 : renewal->id,
+                              NOTICE_REJECTED, stage, "reason", &fields, err);
     if (rc == 0)
         rc = life_event(life, certificate->id, on->delivered ? 0 : renewal->id, "rejected",
                         "%s: %s", on->input->file, reasons);

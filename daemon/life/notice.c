@@ -193,33 +193,30 @@ int notice_queue(struct life *life, const struct certificate_row *certificate,
 
 /* A folder that fills with rubbish must not fill mailboxes: past this many files an hour one mail
  * says that more came. Each has its receipt and its event all the same. */
-enum { HOUR = 3600, UNUSABLE_AN_HOUR = 20, REJECTED_AN_HOUR = 20 };
+enum { HOUR = 3600, UNUSABLE_AN_HOUR = 20, REFUSED_AN_HOUR = 20 };
 
-int notice_queue_rejected(struct life *life, const struct certificate_row *certificate,
-                          const struct policy *policy, int64_t renewal_id,
-                          const uint8_t leaf_sha256[SHA256_LEN], struct fields *fields,
-                          struct error *err)
+int notice_queue_bounded(struct life *life, const struct certificate_row *certificate,
+                         const struct policy *policy, int64_t renewal_id, enum notice_kind kind,
+                         const char *stage, const char *reason_field, struct fields *fields,
+                         struct error *err)
 {
-    char hex[2 * SHA256_LEN + 1];
     utc_t now = life->world->now(life->world->self);
     int64_t lately = 0;
-    int rc =
-        notices_count_stages(life->inventory, certificate->id, notice_kind_text(NOTICE_REJECTED),
-                             utc_add(now, -HOUR), &lately, err);
+    int rc = notices_count_stages(life->inventory, certificate->id, notice_kind_text(kind),
+                                  utc_add(now, -HOUR), &lately, err);
 
     if (rc < 0)
         return rc;
-    bool flood = lately >= REJECTED_AN_HOUR;
-    AUTO_FREE char *stage = flood
-                                ? mem_printf("rejected-more-%lld", (long long)(now / HOUR))
-                                : mem_printf("rejected-%s", text_hex(leaf_sha256, SHA256_LEN, hex));
-    if (flood)
-        fields_printf(fields, "reason",
-                      "%s; and more than %d certificates for it were refused within an hour: the "
-                      "others of this hour are not mailed one by one, look into the folder "
-                      "\"rejected\" below the drop folder",
-                      fields_get(fields, "reason"), REJECTED_AN_HOUR);
-    return notice_queue(life, certificate, policy, renewal_id, NOTICE_REJECTED, stage, fields, err);
+    if (lately < REFUSED_AN_HOUR)
+        return notice_queue(life, certificate, policy, renewal_id, kind, stage, fields, err);
+    AUTO_FREE char *more =
+        mem_printf("%s-more-%lld", notice_kind_text(kind), (long long)(now / HOUR));
+    fields_printf(fields, reason_field,
+                  "%s; and this is one of more than %d such mails for it within an hour: the "
+                  "others of this hour are not sent, look into the folders \"accepted\" and "
+                  "\"rejected\" below the drop folder",
+                  fields_get(fields, reason_field), REFUSED_AN_HOUR);
+    return notice_queue(life, certificate, policy, renewal_id, kind, more, fields, err);
 }
 
 int notice_queue_general(struct life *life, enum notice_kind kind, const char *stage,
