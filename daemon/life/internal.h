@@ -96,10 +96,10 @@ int verb_tell_expired(struct life *life, struct hand *hand, const struct next *n
                       struct error *err);
 
 /*
- * The CA pool (store/authorities.h). authority_keep keeps one certificate of a CA as a hint, E_REFUSED
- * when it is none on a second look; authority_take also looks whether it, and what it issued, leads
- * to an anchor; authority_tell adds its lines to a receipt, once all of the delivery are taken.
- * authorities_accepted: these are part of an accepted chain. authorities_trusted,
+ * The CA pool (store/authorities.h). authority_keep keeps one certificate of a CA as a hint,
+ * E_REFUSED when it is none on a second look; authority_take also looks whether it, and what it
+ * issued, leads to an anchor; authority_tell adds its lines to a receipt, once all of the delivery
+ * are taken. authorities_accepted: these are part of an accepted chain. authorities_trusted,
  * authorities_distrusted: an administrator added or removed an anchor. Each is part of the open
  * transaction.
  */
