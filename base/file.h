@@ -26,6 +26,10 @@ struct file_access {
  * or E_NOT_FOUND, E_DENIED, E_IO. */
 int file_open_dir(const char *path, int *ret_fd, struct error *err);
 
+/* The same, and no symbolic link on the way is somebody else's than root's or ours: whoever owns
+ * one decides where it leads. E_REFUSED, naming the link, when one is. path is absolute. */
+int file_open_dir_straight(const char *path, int *ret_fd, struct error *err);
+
 /* mkdir -p with a mode for what is made; existing directories are left as they are. */
 int file_make_dirs(const char *path, mode_t mode, struct error *err);
 

@@ -52,6 +52,97 @@ static int judge_link(const char *path, struct error *err)
                      path, (unsigned)st.st_uid, path);
 }
 
+enum { LINKS_MAX = 40, TARGET_MAX = 4096 };
+
+/* A walk along a path, a component at a time. */
+struct walk {
+    int at;     /* where it is */
+    char *rest; /* what is still to be walked */
+    int links;
+};
+
+static void walk_done(struct walk *walk)
+{
+    file_close(&walk->at);
+    free(walk->rest);
+}
+
+static int walk_root(struct walk *walk)
+{
+    file_close(&walk->at);
+    walk->at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return walk->at < 0 ? -1 : 0;
+}
+
+/* Its target in front of what is left. The link is read by the descriptor that was judged. */
+static int follow(struct walk *walk, int link, const char *behind)
+{
+    char target[TARGET_MAX];
+    ssize_t len = readlinkat(link, "", target, sizeof target);
+
+    if (len < 0 || len == TARGET_MAX || ++walk->links > LINKS_MAX) {
+        errno = len < 0 ? errno : ELOOP;
+        return -1;
+    }
+    char *rest = mem_printf("%.*s%s", (int)len, target, behind);
+    free(walk->rest);
+    walk->rest = rest;
+    return rest[0] == '/' ? walk_root(walk) : 0;
+}
+
+/* 1, or 0 at the end of the path. */
+static int step(struct walk *walk, const char *path, struct error *err)
+{
+    const char *begin = walk->rest + strspn(walk->rest, "/");
+    size_t len = strcspn(begin, "/");
+    AUTO_FREE char *name = mem_printf("%.*s", (int)len, begin);
+    AUTO_FREE char *behind = mem_strdup(begin + len);
+    struct stat st;
+
+    if (len == 0)
+        return 0;
+    AUTO_FD int next = openat(walk->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (next < 0 || fstat(next, &st) < 0)
+        return error_set_errno(err, errno, "folder %s: cannot open", path);
+    if (S_ISLNK(st.st_mode) && !file_is_trusted_owner(st.st_uid))
+        return error_set(
+            err, E_REFUSED,
+            "folder %s: wanted no symbolic link of others on the way to it, got \"%s\" "
+            "of uid %u; give the path of the real folder",
+            path, name, (unsigned)st.st_uid);
+    /* The last one may be nobody's. */
+    if (S_ISLNK(st.st_mode) && behind[strspn(behind, "/")] == '\0')
+        return error_set_errno(err, ELOOP, "folder %s: cannot open", path);
+    if (S_ISLNK(st.st_mode))
+        return follow(walk, next, behind) < 0
+                   ? error_set_errno(err, errno, "folder %s: cannot open", path)
+                   : 1;
+    file_close(&walk->at);
+    walk->at = next;
+    next = -1;
+    free(walk->rest);
+    walk->rest = mem_strdup(behind);
+    return 1;
+}
+
+int file_open_dir_straight(const char *path, int *ret_fd, struct error *err)
+{
+    __attribute__((cleanup(walk_done))) struct walk walk = {.at = -1, .rest = mem_strdup(path)};
+    int rc = path[0] == '/' && walk_root(&walk) == 0 ? 1 : E_INPUT;
+
+    if (rc < 0)
+        return error_set(err, rc, "folder %s: wanted an absolute path", path);
+    while (rc > 0)
+        rc = step(&walk, path, err);
+    if (rc < 0)
+        return rc;
+    int fd = openat(walk.at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(err, errno, "folder %s: cannot open", path);
+    *ret_fd = fd;
+    return 0;
+}
+
 int file_check_trusted_dir(const char *path, struct error *err)
 {
     struct stat st;

@@ -74,6 +74,13 @@ static int read_delivery(void *self, struct span file, struct delivery_objects *
     return reader_read_delivery(world->reader, file, ret, err);
 }
 
+static int read_alone(void *self, struct span file, struct delivery_objects *ret, struct error *err)
+{
+    const struct real_world *world = self;
+
+    return reader_read_alone(world->reader, file, ret, err);
+}
+
 static int parse_cert(void *self, struct span der, struct cert *ret, struct error *err)
 {
     const struct real_world *world = self;
@@ -315,6 +322,7 @@ int world_open(const struct config *config, struct keeper *keeper, struct real_w
                       .reseal = reseal,
                       .build_bundle = build_bundle,
                       .read_delivery = read_delivery,
+                      .read_alone = read_alone,
                       .parse_cert = parse_cert,
                       .build_chain = build_chain,
                       .find_gap = find_gap,

@@ -197,19 +197,25 @@ int notices_count(struct inventory *inventory, int64_t certificate_id, utc_t sin
     return rc;
 }
 
-int notices_count_stages(struct inventory *inventory, const char *kind, utc_t since, int64_t *ret,
-                         struct error *err)
+int notices_count_stages(struct inventory *inventory, int64_t certificate_id, const char *kind,
+                         utc_t since, int64_t *ret, struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
-    int rc = statement_open(inventory,
-                            "SELECT count(DISTINCT stage) FROM notices"
-                            " WHERE certificate_id IS NULL AND kind = ? AND created_at >= ?",
-                            &statement, err);
+    /* Each by its own index. */
+    const char *sql = certificate_id == 0
+                          ? "SELECT count(DISTINCT stage) FROM notices"
+                            " WHERE certificate_id IS NULL AND kind = ?1 AND created_at >= ?2"
+                          : "SELECT count(DISTINCT stage) FROM notices"
+                            " WHERE coalesce(certificate_id, 0) = ?3 AND kind = ?1"
+                            " AND created_at >= ?2";
+    int rc = statement_open(inventory, sql, &statement, err);
 
     if (rc < 0)
         return rc;
     statement_bind_text(&statement, kind);
     statement_bind_int(&statement, since);
+    if (certificate_id != 0)
+        statement_bind_int(&statement, certificate_id);
     rc = statement_one(&statement, err, "count");
     if (rc == 0)
         *ret = statement_read_int(&statement);

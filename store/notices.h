@@ -45,10 +45,10 @@ int notices_drop(struct inventory *inventory, int64_t certificate_id, const char
  * makes is bounded by it. */
 int notices_count(struct inventory *inventory, int64_t certificate_id, utc_t since, int64_t *ret,
                   struct error *err);
-/* How many of a kind and about no certificate were made since a time, those that went to several
- * people counted once: what a full drop folder makes is bounded by it. */
-int notices_count_stages(struct inventory *inventory, const char *kind, utc_t since, int64_t *ret,
-                         struct error *err);
+/* How many of a kind and about a certificate (0: about none) were made since a time, those that
+ * went to several people counted once: what a full drop folder makes is bounded by it. */
+int notices_count_stages(struct inventory *inventory, int64_t certificate_id, const char *kind,
+                         utc_t since, int64_t *ret, struct error *err);
 /* How many are unsent (neither given up nor dropped), and when the oldest was made (UTC_NEVER:
  * none).
  */

@@ -167,7 +167,7 @@ static enum reading read_settled(struct drop *drop, const char *name, const stru
     /* Another file took the name since the look, or it was written to. */
     if (!is_still(fd, seen, &st) || drop_problem_of(&st))
         return judge_errno(drop, seen, ESTALE, problem);
-    AUTO_BLOB struct blob data = {mem_alloc((size_t)st.st_size + 1, 1), 0};
+    AUTO_SECRET struct blob data = {mem_alloc((size_t)st.st_size + 1, 1), 0};
     while (data.len <= (size_t)st.st_size) {
         ssize_t got = read(fd, data.data + data.len, (size_t)st.st_size + 1 - data.len);
 

@@ -300,7 +300,7 @@ void drop_identify(const char *name, const struct stat *st, uint8_t ret[SHA256_L
 static bool is_that_file(int dir, const char *filed, const char *name,
                          const uint8_t sha256[SHA256_LEN])
 {
-    AUTO_BLOB struct blob data = {0};
+    AUTO_SECRET struct blob data = {0};
     uint8_t hash[SHA256_LEN];
     struct stat st;
 

@@ -51,8 +51,11 @@ static int open_folder(struct drop *drop, struct error *err)
 {
     AUTO_FD int dir = -1;
     struct stat st, above;
-    int rc = file_open_dir(drop->path, &dir, err);
+    /* Who can put a link into a folder above could have us take away what lies elsewhere. */
+    int rc = file_open_dir_straight(drop->path, &dir, err);
 
+    if (rc == E_REFUSED)
+        return rc;
     if (rc < 0 && lstat(drop->path, &st) == 0 && !S_ISDIR(st.st_mode))
         return error_set(err, E_REFUSED,
                          "drop folder %s: wanted a folder, got a %s; put the folder back",

@@ -45,6 +45,7 @@ static bool says_the_same(const struct cert *a, const struct cert *b)
     return same_hash(a->sha256, b->sha256) && same_hash(a->spki_sha256, b->spki_sha256) &&
            same_hash(a->issuer_sha256, b->issuer_sha256) && a->not_before == b->not_before &&
            a->not_after == b->not_after && a->key_bits == b->key_bits &&
+           strcmp(a->key_text, b->key_text) == 0 &&
            a->signature_security == b->signature_security && a->is_ca == b->is_ca &&
            a->self_signed == b->self_signed && a->usable_as_server == b->usable_as_server &&
            a->usable_as_client == b->usable_as_client && strcmp(a->issuer, b->issuer) == 0 &&

@@ -116,6 +116,32 @@ static int prove_issued(struct proof *proof, const uint8_t subject_sha256[SHA256
                                  proof, err);
 }
 
+/*
+ * What a reader of strangers' files says of it would stay in the pool when that reader is long
+ * gone, so a new one is heard again from a process that reads none (daemon/read).
+ */
+int authority_keep(struct life *life, struct span der, const struct cert *cert, bool *ret_new,
+                   struct error *err)
+{
+    AUTO_AUTHORITY struct authority_row known = {0};
+    AUTO_CERT struct cert again = {0};
+    utc_t now = life->world->now(life->world->self);
+    struct error none = {0};
+    int rc = authorities_get(life->inventory, cert->sha256, &known, &none);
+
+    if (rc < 0 && rc != E_NOT_FOUND)
+        return error_set(err, rc, "%s", none.text);
+    if (rc == 0)
+        return authorities_add(life->inventory, der, cert, now, ret_new, err);
+    rc = life->world->parse_cert(life->world->self, der, &again, err);
+    if (rc == 0 && !again.is_ca)
+        rc = error_set(err, E_REFUSED,
+                       "certificate %s: reading it twice told two different things: wanted that of "
+                       "an authority",
+                       again.serial);
+    return rc < 0 ? rc : authorities_add(life->inventory, der, &again, now, ret_new, err);
+}
+
 int authority_take(struct life *life, struct span der, const struct cert *cert, bool *ret_new,
                    struct error *err)
 {
@@ -125,7 +151,7 @@ int authority_take(struct life *life, struct span der, const struct cert *cert, 
     int rc = proof_begin(life, &proof, err);
 
     if (rc == 0)
-        rc = authorities_add(life->inventory, der, cert, proof.now, ret_new, err);
+        rc = authority_keep(life, der, cert, ret_new, err);
     if (rc == 0)
         rc = authorities_get(life->inventory, cert->sha256, &row, err);
     if (rc < 0 || row.anchored_at != UTC_NEVER)
@@ -133,7 +159,7 @@ int authority_take(struct life *life, struct span der, const struct cert *cert, 
     rc = prove(&proof, &row, &proved, err);
     if (rc < 0 || proved)
         return rc;
-    return authorities_trim(life->inventory, cert->subject_sha256, proof.now, err);
+    return authorities_trim(life->inventory, row.subject_sha256, proof.now, err);
 }
 
 static int is_known(struct life *life, const uint8_t subject_sha256[SHA256_LEN], bool *ret,

@@ -28,6 +28,10 @@ struct receipt_line {
 static int add_line(void *self, const struct delivery_row *row, struct error *err)
 {
     struct receipt_line *line = self;
+
+    /* Nobody reads more, and strangers could make it grow for ever. */
+    if (strlen(row->receipt) >= BUF_MAX_RECEIPT)
+        return 0;
     AUTO_FREE char *receipt = mem_printf("%s\n%s\n", row->receipt, line->text);
 
     return deliveries_set_receipt(line->life->inventory, row->id, receipt, err);

@@ -100,8 +100,8 @@ int chain_tell(struct life *life, const struct certificate_row *certificate,
     AUTO_FREE char *what = mem_printf("%s %s", leaf->serial, missing);
     sha256_of(span_text(what), hash);
     stage = mem_printf("waiting-chain-%.16s", text_hex(hash, SHA256_LEN, hex));
-    rc = notice_queue(life, certificate, policy, renewal->id, NOTICE_WAITING_CHAIN, stage, &fields,
-                      err);
+    rc = notice_queue_bounded(life, certificate, policy, renewal->id, NOTICE_WAITING_CHAIN, stage,
+                              "missing", &fields, err);
     return rc < 0 ? rc
                   : life_event(life, certificate->id, renewal->id, "chain-missing", "%s", missing);
 }

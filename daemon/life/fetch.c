@@ -63,8 +63,7 @@ static int keep(struct way *way, const char *url, const struct delivery_objects 
         if (object->kind != OBJECT_CERTIFICATE || !object->cert.is_ca)
             continue;
         kept++;
-        int rc = authorities_add(life->inventory, blob_span(&object->der), &object->cert,
-                                 life->world->now(life->world->self), &is_new, err);
+        int rc = authority_keep(life, blob_span(&object->der), &object->cert, &is_new, err);
         if (rc == 0 && is_new)
             rc = life_event(life, way->ask->certificate->id, way->ask->renewal_id, "fetched",
                             "\"%s\", valid until %s, from %s", object->cert.subject,

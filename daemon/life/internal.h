@@ -55,6 +55,13 @@ void notice_new_leaf(struct fields *fields, const struct cert *leaf);
 int notice_queue(struct life *life, const struct certificate_row *certificate,
                  const struct policy *policy, int64_t renewal_id, enum notice_kind kind,
                  const char *stage, struct fields *fields, struct error *err);
+/* notice_queue of what strangers can bring about as often as they like, each time with another
+ * stage: past a number an hour one notice stands for the rest, and its field with the reason says
+ * so. */
+int notice_queue_bounded(struct life *life, const struct certificate_row *certificate,
+                         const struct policy *policy, int64_t renewal_id, enum notice_kind kind,
+                         const char *stage, const char *reason_field, struct fields *fields,
+                         struct error *err);
 /* A file that is for no certificate of ours, told once per content to those who hear of everything.
  */
 int notice_queue_unusable(struct life *life, const char *file, const char *hash,
@@ -89,12 +96,15 @@ int verb_tell_expired(struct life *life, struct hand *hand, const struct next *n
                       struct error *err);
 
 /*
- * The CA pool (store/authorities.h). authority_take keeps one certificate of a CA and looks whether
- * it, and what it issued, leads to an anchor; authority_tell adds its lines to a receipt, once all
- * of the delivery are taken. authorities_accepted: these are part of an accepted chain.
- * authorities_trusted, authorities_distrusted: an administrator added or removed an anchor. Each is
- * part of the open transaction.
+ * The CA pool (store/authorities.h). authority_keep keeps one certificate of a CA as a hint,
+ * E_REFUSED when it is none on a second look; authority_take also looks whether it, and what it
+ * issued, leads to an anchor; authority_tell adds its lines to a receipt, once all of the delivery
+ * are taken. authorities_accepted: these are part of an accepted chain. authorities_trusted,
+ * authorities_distrusted: an administrator added or removed an anchor. Each is part of the open
+ * transaction.
  */
+int authority_keep(struct life *life, struct span der, const struct cert *cert, bool *ret_new,
+                   struct error *err);
 int authority_take(struct life *life, struct span der, const struct cert *cert, bool *ret_new,
                    struct error *err);
 int authority_tell(struct life *life, const struct object *object, bool is_new, struct buf *receipt,

@@ -197,8 +197,8 @@ static int record_refusal(const struct judgement *on, const char *reasons, struc
     fields_set(&fields, "reason", reasons);
     snprintf(stage, sizeof stage, "rejected-%s",
              text_hex(on->input->cert->sha256, SHA256_LEN, hex));
-    rc = notice_queue(life, certificate, on->policy, on->delivered ? 0 : renewal->id,
-                      NOTICE_REJECTED, stage, &fields, err);
+    rc = notice_queue_bounded(life, certificate, on->policy, on->delivered ? 0 : renewal->id,
+                              NOTICE_REJECTED, stage, "reason", &fields, err);
     if (rc == 0)
         rc = life_event(life, certificate->id, on->delivered ? 0 : renewal->id, "rejected",
                         "%s: %s", on->input->file, reasons);
@@ -232,8 +232,8 @@ int leaf_set_aside(struct life *life, const struct leaf_input *input, enum quara
     return quarantine_add(life->inventory, &row, err);
 }
 
-/* It leads to no anchor of ours, or a link of its chain breaks a rule: another anchor or another
- * intermediate may mend that. */
+/* It leads to no anchor of ours, a link of its chain breaks a rule, or it is one of too many that
+ * wait: another anchor or another intermediate may mend that. */
 static int refuse_chain(const struct judgement *on, const char *reason, struct leaf_outcome *ret,
                         struct error *err)
 {
@@ -295,6 +295,15 @@ static int keep_leaf(const struct judgement *on, bool complete, struct leaf_outc
     return 0;
 }
 
+static bool is_kept_for_chain(const struct judgement *on)
+{
+    AUTO_QUARANTINE struct quarantine_row row = {0};
+    struct error none = {0};
+
+    return quarantine_find(on->life->inventory, on->input->cert->sha256, &row, &none) == 0 &&
+           row.why == QUARANTINE_CHAIN;
+}
+
 static int wait_for_chain(const struct judgement *on, const struct error *why,
                           struct leaf_outcome *ret, struct error *err)
 {
@@ -302,9 +311,13 @@ static int wait_for_chain(const struct judgement *on, const struct error *why,
     const struct certificate_row *certificate = &on->match->certificate;
     char wait[SECONDS_TEXT_MAX];
 
-    if (on->match->waiting >= WAITING_MAX)
-        return refuse(on, "more certificates for this CSR wait for their chain than can be kept",
-                      ret, err);
+    /* Strangers can make certificates for a CSR, so the one that is wanted may come last. What is
+     * kept for its chain already is looked at again as often as what waits. */
+    if (on->match->waiting >= WAITING_MAX || (on->input->again && is_kept_for_chain(on)))
+        return refuse_chain(on,
+                            "more certificates for this CSR than can wait together wait for "
+                            "their chain",
+                            ret, err);
     ret->result = LEAF_WAITING;
     buf_printf(&ret->text,
                "   Taken for the certificate %s. Its chain is not complete yet: %s.\n"

@@ -193,7 +193,31 @@ int notice_queue(struct life *life, const struct certificate_row *certificate,
 
 /* A folder that fills with rubbish must not fill mailboxes: past this many files an hour one mail
  * says that more came. Each has its receipt and its event all the same. */
-enum { HOUR = 3600, UNUSABLE_AN_HOUR = 20 };
+enum { HOUR = 3600, UNUSABLE_AN_HOUR = 20, REFUSED_AN_HOUR = 20 };
+
+int notice_queue_bounded(struct life *life, const struct certificate_row *certificate,
+                         const struct policy *policy, int64_t renewal_id, enum notice_kind kind,
+                         const char *stage, const char *reason_field, struct fields *fields,
+                         struct error *err)
+{
+    utc_t now = life->world->now(life->world->self);
+    int64_t lately = 0;
+    int rc = notices_count_stages(life->inventory, certificate->id, notice_kind_text(kind),
+                                  utc_add(now, -HOUR), &lately, err);
+
+    if (rc < 0)
+        return rc;
+    if (lately < REFUSED_AN_HOUR)
+        return notice_queue(life, certificate, policy, renewal_id, kind, stage, fields, err);
+    AUTO_FREE char *more =
+        mem_printf("%s-more-%lld", notice_kind_text(kind), (long long)(now / HOUR));
+    fields_printf(fields, reason_field,
+                  "%s; and this is one of more than %d such mails for it within an hour: the "
+                  "others of this hour are not sent, look into the folders \"accepted\" and "
+                  "\"rejected\" below the drop folder",
+                  fields_get(fields, reason_field), REFUSED_AN_HOUR);
+    return notice_queue(life, certificate, policy, renewal_id, kind, more, fields, err);
+}
 
 int notice_queue_general(struct life *life, enum notice_kind kind, const char *stage,
                          struct fields *fields, struct error *err)
@@ -220,7 +244,7 @@ int notice_queue_unusable(struct life *life, const char *file, const char *hash,
     AUTO_FREE char *stage = NULL;
     utc_t now = life->world->now(life->world->self);
     int64_t lately = 0;
-    int rc = notices_count_stages(life->inventory, notice_kind_text(NOTICE_UNUSABLE),
+    int rc = notices_count_stages(life->inventory, 0, notice_kind_text(NOTICE_UNUSABLE),
                                   utc_add(now, -HOUR), &lately, err);
 
     if (rc < 0)

@@ -26,7 +26,7 @@ static int extend_receipt(const struct second_look *look, const struct quarantin
 
     if (rc == E_NOT_FOUND)
         return 0;
-    if (rc < 0)
+    if (rc < 0 || strlen(delivery.receipt) >= BUF_MAX_RECEIPT)
         return rc;
     AUTO_FREE char *receipt =
         mem_printf("%s\n%s, with %s, the certificate in it was looked at again:\n%s",

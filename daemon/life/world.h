@@ -44,6 +44,9 @@ struct world {
      * the environment: too early for one. */
     int (*read_delivery)(void *self, struct span file, struct delivery_objects *ret,
                          struct error *err);
+    /* The same by a reader that has met no other file: whose word may become a trust anchor. */
+    int (*read_alone)(void *self, struct span file, struct delivery_objects *ret,
+                      struct error *err);
     int (*parse_cert)(void *self, struct span der, struct cert *ret, struct error *err);
     int (*build_chain)(void *self, const struct chain_order *order, struct chain *ret,
                        struct error *err);

@@ -38,6 +38,7 @@ struct question {
     struct span body;
     const char *object;            /* "this file" */
     bool finds;                    /* the reader may look into the pool */
+    bool alone;                    /* by a process that has met nobody else's bytes */
     const struct chain_pool *pool; /* NULL: nothing is in it */
     void (*take)(struct wire *wire, void *ret);
     void (*drop)(void *ret);
@@ -267,7 +268,8 @@ static int talk(struct process *process, const struct question *question, struct
 static int ask(struct reader *reader, const struct question *question, struct error *err)
 {
     for (int try = 1;; try++) {
-        struct process *process = try == 1 ? take_idle(reader, question->duty) : NULL;
+        bool used = try == 1 && !question->alone;
+        struct process *process = used ? take_idle(reader, question->duty) : NULL;
         struct error answer = {0};
         bool garbage = false;
         char fate[128];
@@ -313,8 +315,8 @@ static void drop_objects(void *ret)
     delivery_objects_done(&((struct objects_taken *)ret)->objects);
 }
 
-int reader_read_delivery(struct reader *reader, struct span file, struct delivery_objects *ret,
-                         struct error *err)
+static int read_file(struct reader *reader, struct span file, bool alone,
+                     struct delivery_objects *ret, struct error *err)
 {
     struct objects_taken taken = {.keep_keys = reader->keep_keys};
     const struct question question = {
@@ -322,6 +324,7 @@ int reader_read_delivery(struct reader *reader, struct span file, struct deliver
         .kind = WIRE_READ,
         .body = file,
         .object = "this file",
+        .alone = alone,
         .take = take_objects,
         .drop = drop_objects,
         .ret = &taken,
@@ -344,6 +347,18 @@ int reader_read_delivery(struct reader *reader, struct span file, struct deliver
     }
     *ret = taken.objects;
     return 0;
+}
+
+int reader_read_delivery(struct reader *reader, struct span file, struct delivery_objects *ret,
+                         struct error *err)
+{
+    return read_file(reader, file, false, ret, err);
+}
+
+int reader_read_alone(struct reader *reader, struct span file, struct delivery_objects *ret,
+                      struct error *err)
+{
+    return read_file(reader, file, true, ret, err);
 }
 
 static void take_cert(struct wire *wire, void *ret)

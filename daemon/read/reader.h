@@ -55,6 +55,10 @@ void reader_tidy(struct reader *reader, int64_t idle_ms);
  */
 int reader_read_delivery(struct reader *reader, struct span file, struct delivery_objects *ret,
                          struct error *err);
+/* The same by a process that has read nothing before, for what an administrator vouches for: none
+ * of the files that strangers sent can have a say in what it is. */
+int reader_read_alone(struct reader *reader, struct span file, struct delivery_objects *ret,
+                      struct error *err);
 int reader_parse_cert(struct reader *reader, struct span der, struct cert *ret, struct error *err);
 /* The anchors are those with that number among the options; request->anchors is not looked at. */
 int reader_build_chain(struct reader *reader, size_t anchors, const struct chain_request *request,

@@ -221,6 +221,55 @@ START_TEST(test_target_link)
 }
 END_TEST
 
+static void is_reached(const char *way, bool wanted)
+{
+    AUTO_FREE char *name = testing_path(way);
+    AUTO_FD int fd = -1;
+    struct stat here, there;
+
+    int rc = file_open_dir_straight(name, &fd, &err);
+    ck_assert_msg((rc == 0) == wanted, "%s: %s", way, err.text);
+    if (!wanted)
+        return;
+    ck_assert_int_eq(fstat(fd, &here), 0);
+    ck_assert_int_eq(stat(name, &there), 0);
+    ck_assert_uint_eq(here.st_ino, there.st_ino);
+}
+
+START_TEST(test_straight)
+{
+    AUTO_FREE char *below = testing_path("etc/ssl/certs");
+    AUTO_FREE char *absolute = testing_path("absolute");
+    AUTO_FREE char *relative = testing_path("etc/relative");
+    AUTO_FREE char *endless = testing_path("endless");
+    AUTO_FD int fd = -1;
+
+    ck_ok(file_make_dirs(below, 0755, &err));
+    ck_assert_int_eq(symlink(folder, absolute), 0);
+    ck_assert_int_eq(symlink("../etc/./ssl/", relative), 0);
+    ck_assert_int_eq(symlink("endless/x", endless), 0);
+    is_reached("etc", true);
+    is_reached("etc/ssl//certs/", true);
+    is_reached("etc/ssl/../ssl/certs", true);
+    is_reached("absolute/ssl/certs", true);
+    is_reached("absolute/relative/certs", true);
+    is_reached("absolute/relative/none", false);
+    is_reached("etc/file", false);
+    is_reached("etc/file/x", false);
+    is_reached("absolute", false);
+    is_reached("etc/relative/", false);
+    is_reached("endless/y", false);
+    ck_ok(file_open_dir_straight("/", &fd, &err));
+    ck_fails(file_open_dir_straight("etc", &fd, &err), E_INPUT, "absolute");
+    if (!is_root("give a link away"))
+        return;
+    ck_assert_int_eq(lchown(relative, STRANGER, STRANGER), 0);
+    AUTO_FREE char *way = testing_path("absolute/relative/certs");
+    ck_fails(file_open_dir_straight(way, &fd, &err), E_REFUSED,
+             "got \"relative\" of uid 12345; give the path of the real folder");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base/file_trust");
@@ -237,6 +286,7 @@ int main(void)
     tcase_add_test(tcase, test_nothing_there);
     tcase_add_test(tcase, test_target_folder);
     tcase_add_test(tcase, test_target_link);
+    tcase_add_test(tcase, test_straight);
     suite_add_tcase(suite, tcase);
     return testing_run(suite);
 }

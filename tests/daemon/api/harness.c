@@ -79,6 +79,7 @@ void harness_open(struct harness *harness)
                                     .now = harness_now,
                                     .parse_cert = parse_cert,
                                     .read_delivery = read_delivery,
+                                    .read_alone = read_delivery,
                                     .build_chain = build_chain,
                                     .live_read = nothing_installed};
     harness->life = (struct life){

@@ -1,4 +1,4 @@
-/* Filed files with private keys: kept from others, erased when asked. */
+/* Filed files with private keys: kept from others, erased when asked. And the way to the folder. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "daemon/drop/drop.h"
 #include "tests/testing.h"
+
+enum { NOBODY = 65534 };
 
 static struct error err;
 static char *folder, *filed;
@@ -89,7 +91,6 @@ END_TEST
 /* The file belongs to whoever dropped it; the daemon may move it, but not change it. */
 START_TEST(the_file_of_somebody_else_is_replaced)
 {
-    enum { NOBODY = 65534 };
     AUTO_FREE char *rejected = testing_path("drop/rejected");
     int status = 0;
 
@@ -112,6 +113,28 @@ START_TEST(the_file_of_somebody_else_is_replaced)
 }
 END_TEST
 
+/* /srv/share/ssl -> /etc/ssl by somebody who may write to the share; the folder is "ssl/certs". */
+START_TEST(strangers_links_are_not_followed)
+{
+    struct drop *other = NULL;
+    AUTO_FREE char *base = testing_path("base");
+    AUTO_FREE char *certs = testing_path("base/certs");
+    AUTO_FREE char *link = testing_path("ssl");
+    AUTO_FREE char *way = testing_path("ssl/certs");
+
+    if (geteuid() != 0)
+        return;
+    ck_ok(file_make_dirs(certs, 0755, &err));
+    ck_assert_int_eq(symlink(base, link), 0);
+    ck_ok(drop_open(way, 0, &other, &err));
+    ck_ok(drop_look(other, &err));
+    drop_release(other);
+    ck_assert_int_eq(lchown(link, NOBODY, NOBODY), 0);
+    ck_fails(drop_look(other, &err), E_REFUSED, "got \"ssl\" of uid");
+    drop_close(other);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("daemon/drop/protect");
@@ -121,6 +144,7 @@ int main(void)
     tcase_add_test(tcase, others_may_not_read_it);
     tcase_add_test(tcase, its_content_is_overwritten);
     tcase_add_test(tcase, nothing_else_is_touched);
+    tcase_add_test(tcase, strangers_links_are_not_followed);
     tcase_add_loop_test(tcase, the_file_of_somebody_else_is_replaced, 0, 2);
     suite_add_tcase(suite, tcase);
     return testing_run(suite);

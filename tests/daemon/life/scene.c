@@ -310,6 +310,7 @@ static const struct world functions = {
     .reseal = reseal,
     .build_bundle = build_bundle,
     .read_delivery = read_delivery,
+    .read_alone = read_delivery,
     .parse_cert = parse_cert,
     .build_chain = build_chain,
     .find_gap = find_gap,

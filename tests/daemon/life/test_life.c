@@ -498,6 +498,47 @@ START_TEST(a_leaf_that_waits_does_not_push_another_aside)
 }
 END_TEST
 
+/* However many strangers made for the same CSR before it came. */
+START_TEST(a_crowd_that_waits_does_not_keep_the_right_one_out)
+{
+    const struct authority *good =
+        authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
+    const struct authority *evil =
+        authority_make(NULL, &(struct authority_plan){.subject = "Evil Root", .ca = true});
+    AUTO_BLOB struct blob csr = scene_csr(&scene);
+    const struct authority *leaf =
+        authority_make(good, &(struct authority_plan){.csr = blob_span(&csr)});
+
+    for (int i = 0; i < 12; i++) {
+        const struct authority *other =
+            authority_make(evil, &(struct authority_plan){.csr = blob_span(&csr)});
+        scene_deliver(&scene, "evil.cer", authority_der(other));
+    }
+    ck_assert(!scene_deliver(&scene, "good.cer", authority_der(leaf)));
+    ck_assert_msg(strstr(scene_receipt(&scene), "It is kept and looked at again"), "%s",
+                  scene_receipt(&scene));
+    ck_assert(scene_deliver(&scene, "chain.cer", authority_der(good)));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+}
+END_TEST
+
+/* A CSR is no secret: anybody can make certificates for it. */
+START_TEST(refusals_do_not_fill_mailboxes)
+{
+    for (int i = 0; i < 60; i++) {
+        const struct authority *wrong =
+            scene_sign(&scene, &(struct authority_plan){.names = "DNS:other.example.com"});
+        ck_assert(!scene_deliver(&scene, "wrong.cer", authority_der(wrong)));
+        ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "names: wanted"));
+    }
+    scene_run(&scene);
+    ck_assert_int_eq(scene_mails(&scene, "rejected"), 21);
+    ck_assert_int_eq(scene_mails(&scene, "unusable"), 0);
+}
+END_TEST
+
 START_TEST(rubbish_does_not_fill_mailboxes)
 {
     for (int i = 0; i < 60; i++) {
@@ -690,6 +731,8 @@ int main(void)
     tcase_add_test(asked, the_newest_request_wins_over_one_that_ends_later);
     tcase_add_test(asked, a_leaf_that_waits_does_not_push_another_aside);
     tcase_add_test(asked, a_verb_that_fails_puts_off_its_own_certificate);
+    tcase_add_test(asked, a_crowd_that_waits_does_not_keep_the_right_one_out);
+    tcase_add_test(asked, refusals_do_not_fill_mailboxes);
     tcase_add_test(asked, rubbish_does_not_fill_mailboxes);
     tcase_add_test(far, nothing_is_due_while_the_lead_time_is_far);
     tcase_add_loop_test(crash, killed_at_any_call_it_resumes_and_finishes_once, 1, CRASH_CALLS + 1);

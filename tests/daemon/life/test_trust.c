@@ -335,6 +335,18 @@ START_TEST(what_is_no_anchor_is_refused)
 }
 END_TEST
 
+START_TEST(an_anchor_is_what_it_says_and_not_what_a_reader_says)
+{
+    AUTO_LIFE_ANCHORS struct life_anchors anchors = {0};
+    AUTO_CERT struct cert cert = {0};
+
+    scene.reader_lies = true;
+    ck_ok(trust_text(authority_pem(strange_root), false, &anchors));
+    ck_ok(cert_parse(authority_der(strange_root), &cert, &err));
+    ck_assert_int_eq(cert.not_after, anchors.items[0].not_after);
+}
+END_TEST
+
 START_TEST(several_at_once_and_again)
 {
     AUTO_LIFE_ANCHORS struct life_anchors first = {0};
@@ -430,6 +442,7 @@ int main(void)
     tcase_add_test(tcase, a_trusted_root_completes_what_waits);
     tcase_add_test(tcase, removal_takes_only_what_it_proved);
     tcase_add_test(tcase, what_is_no_anchor_is_refused);
+    tcase_add_test(tcase, an_anchor_is_what_it_says_and_not_what_a_reader_says);
     tcase_add_test(tcase, several_at_once_and_again);
     tcase_add_loop_test(tcase, doubts_are_told, 0, COUNT_OF(notes));
     tcase_add_test(tcase, what_the_system_has_is_told);

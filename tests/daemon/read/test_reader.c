@@ -403,6 +403,28 @@ START_TEST(many_files_few_processes)
 }
 END_TEST
 
+/* By nobody who has met another file, be there one at rest or not. */
+START_TEST(read_alone)
+{
+    struct reader *reader = harness_open((struct reader_options){0});
+    AUTO_BLOB struct blob file = harness_seed("chain.pem");
+
+    harness_read_well(reader);
+    pid_t used = harness_child();
+    for (int i = 0; i < 2; i++) {
+        AUTO_OBJECTS struct delivery_objects objects = {0};
+        pid_t pids[8];
+
+        ck_ok(reader_read_alone(reader, blob_span(&file), &objects, &err));
+        ck_assert_uint_eq(2, objects.count);
+        size_t count = harness_children(getpid(), pids, COUNT_OF(pids));
+        ck_assert_uint_eq(2 + (size_t)i, count);
+        ck_assert_int_eq(kill(used, 0), 0);
+    }
+    reader_close(reader);
+}
+END_TEST
+
 static void *read_a_lot(void *reader)
 {
     AUTO_BLOB struct blob file = harness_seed("chain.pem");
@@ -461,6 +483,7 @@ int main(void)
     tcase_add_test(tcase, all_killed_at_rest);
     tcase_add_loop_test(tcase, lies_are_refused, 0, COUNT_OF(lies));
     tcase_add_test(tcase, many_files_few_processes);
+    tcase_add_test(tcase, read_alone);
     tcase_add_test(tcase, many_callers);
     suite_add_tcase(suite, tcase);
     return testing_run(suite);
