@@ -152,6 +152,9 @@ static int complete_one(struct life *life, int64_t renewal_id, const char *file,
     rc = judge_again(&on, &chain, &why, err);
     if (rc == E_REFUSED && why.code != 0)
         return tell_refused(&on, why.text, file, receipt, err);
+    /* Too early for a verdict: what brought the news comes again. */
+    if (why.code != 0 && code_retry(rc) == RETRY_TRANSIENT)
+        return error_set(err, rc, "%s", why.text);
     /* Still not complete: people hear of it when chain-wait is over. */
     if (why.code != 0)
         return 0;

@@ -180,9 +180,9 @@ static int record_refusal(const struct judgement *on, const char *reasons, struc
     char stage[2 * SHA256_LEN + 16], hex[2 * SHA256_LEN + 1];
     int rc = 0;
 
-    /* A request that is answered or called off keeps its facts, and so does one that is superseded:
-     * a leaf that waits there may still be completed. */
-    if (!on->delivered && on->match->state == KEY_OPEN) {
+    /* A request that is answered or called off keeps its facts, and so does one that has a leaf:
+     * that one waits there and may still be completed, also when the request is superseded. */
+    if (!on->delivered && on->match->state == KEY_OPEN && renewal->received_at == UTC_NEVER) {
         renewal->rejected_at = on->now;
         free(renewal->rejected_reason);
         renewal->rejected_reason = mem_strdup(reasons);
@@ -292,6 +292,10 @@ static int keep_leaf(const struct judgement *on, bool complete, struct leaf_outc
     renewal->not_after = on->input->cert->not_after;
     renewal->received_at = on->now;
     renewal->chain_told_at = UTC_NEVER;
+    /* What was refused before was another one. */
+    renewal->rejected_at = UTC_NEVER;
+    free(renewal->rejected_reason);
+    renewal->rejected_reason = NULL;
     return 0;
 }
 

@@ -40,29 +40,58 @@ void chain_end_done(struct chain_end *end)
     blob_done(&end->below);
 }
 
+/* What is looked for in the chains that a leaf was accepted with. */
+struct end_search {
+    struct life *life;
+    const struct renewal_row *renewal;
+    struct chain_end *end;
+    bool found;
+};
+
+static int look_for_end(void *self, const struct renewal_row *row, struct error *err)
+{
+    struct end_search *search = self;
+    const struct renewal_row *of = search->renewal;
+    const struct world *world = search->life->world;
+    struct chain_end *end = search->end;
+    AUTO_BLOBS struct blobs chain = {0};
+
+    if (search->found || row->accepted_at == UTC_NEVER ||
+        memcmp(row->leaf_sha256, of->leaf_sha256, SHA256_LEN) != 0)
+        return 0;
+    int rc = renewals_chain(search->life->inventory, row->id, &chain, err);
+    for (size_t i = 0; rc == 0 && !search->found && i < chain.count; i++) {
+        AUTO_CERT struct cert cert = {0};
+        int parsed = world->parse_cert(world->self, blob_span(&chain.items[i]), &cert, err);
+
+        if (parsed < 0 && code_retry(parsed) == RETRY_TRANSIENT)
+            return parsed;
+        /* What was adopted may hold anything that is not in the path, too. */
+        if (parsed < 0 || cert.self_signed || cert.not_after != of->chain_not_after)
+            continue;
+        end->not_after = cert.not_after;
+        memcpy(end->sha256, cert.sha256, SHA256_LEN);
+        snprintf(end->subject, sizeof end->subject, "%s", cert.subject);
+        end->below = i > 0 ? blob_take(&chain.items[i - 1]) : (struct blob){0};
+        search->found = true;
+    }
+    return rc;
+}
+
 int life_chain_end(struct life *life, const struct renewal_row *renewal, struct chain_end *ret,
                    struct error *err)
 {
-    AUTO_BLOBS struct blobs chain = {0};
-    int rc = renewals_chain(life->inventory, renewal->id, &chain, err);
+    struct end_search search = {.life = life, .renewal = renewal, .end = ret};
+    int rc = look_for_end(&search, renewal, err);
 
-    for (size_t i = 0; rc == 0 && i < chain.count; i++) {
-        AUTO_CERT struct cert cert = {0};
-
-        /* What was adopted may hold anything that is not in the path, too. */
-        if (life->world->parse_cert(life->world->self, blob_span(&chain.items[i]), &cert, NULL) <
-                0 ||
-            cert.self_signed || cert.not_after != renewal->chain_not_after)
-            continue;
-        ret->not_after = cert.not_after;
-        memcpy(ret->sha256, cert.sha256, SHA256_LEN);
-        snprintf(ret->subject, sizeof ret->subject, "%s", cert.subject);
-        ret->below = i > 0 ? blob_take(&chain.items[i - 1]) : (struct blob){0};
-        return 0;
-    }
-    return rc < 0 ? rc
-                  : error_set(err, E_NOT_FOUND, "renewal %" PRId64 ": no intermediate ends first",
-                              renewal->id);
+    /* Targets that were adopted with one leaf may each have a chain of their own. */
+    if (rc == 0 && !search.found)
+        rc = renewals_by_certificate(life->inventory, renewal->certificate_id, look_for_end,
+                                     &search, err);
+    if (rc < 0 || search.found)
+        return rc;
+    return error_set(err, E_NOT_FOUND, "renewal %" PRId64 ": no intermediate ends first",
+                     renewal->id);
 }
 
 /* Every link of it has begun to be valid. */
