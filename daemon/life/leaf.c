@@ -273,6 +273,8 @@ static int keep_leaf(const struct judgement *on, bool complete, struct leaf_outc
     if (on->delivered) {
         rc = delivered_renewal(on->life, certificate, on->input, renewal, err);
         ret->took_key = rc == 0;
+        if (rc == 0 && !complete)
+            step_aside(on);
     } else if (renewal->accepted_at != UTC_NEVER || renewal->received_at != UTC_NEVER) {
         rc =
             reissue(on->life, certificate, renewal,
@@ -314,10 +316,14 @@ static int wait_for_chain(const struct judgement *on, const struct error *why,
                "   Taken for the certificate %s. Its chain is not complete yet: %s.\n"
                "   What to do: put the authority's intermediate certificates (often called "
                "\"chain\", \"bundle\" or \"CA\") into\n"
-               "   this folder too, in any form and order. People are told when nothing comes "
-               "within %s.\n",
-               certificate->name, why->text, seconds_format(on->policy->chain_wait, wait));
+               "   this folder too, in any form and order.",
+               certificate->name, why->text);
     int rc = keep_leaf(on, false, ret, err);
+    if (on->match->renewal.superseded_at != UTC_NEVER)
+        buf_add_text(&ret->text, " Until then the open request stays as it is.\n");
+    else
+        buf_printf(&ret->text, " People are told when nothing comes within %s.\n",
+                   seconds_format(on->policy->chain_wait, wait));
     if (rc == 0)
         rc = renewals_update(life->inventory, &on->match->renewal, err);
     if (rc == 0)
