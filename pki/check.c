@@ -207,8 +207,8 @@ static void write_links(struct checking *checking)
         out->source = check_place_sent(checking, link) != SIZE_MAX ? CHECK_SENT
                       : link->anchor                               ? CHECK_ANCHOR
                                                                    : CHECK_HINT;
-        out->ca_issuers = mem_strdup(
-            out->cert.issuer_urls.count > 0 ? out->cert.issuer_urls.items[0].text : "");
+        out->ca_issuers =
+            mem_strdup(out->cert.issuer_urls.count > 0 ? out->cert.issuer_urls.items[0].text : "");
     }
 }
 

@@ -101,9 +101,10 @@ static void about_kept(const struct api_call *call, const struct renewal_row *op
                            NULL) < 0 ||
         kept == 0)
         return;
-    json_append_text(why, "A certificate for this CSR was refused for its chain alone, and is kept: "
-                          "it is taken by itself when an administrator trusts its authority "
-                          "(unlapse trust add FILE) or another intermediate comes.");
+    json_append_text(why,
+                     "A certificate for this CSR was refused for its chain alone, and is kept: "
+                     "it is taken by itself when an administrator trusts its authority "
+                     "(unlapse trust add FILE) or another intermediate comes.");
 }
 
 static void about_open(const struct api_call *call, const struct view *view,

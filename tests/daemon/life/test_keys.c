@@ -185,8 +185,7 @@ START_TEST(a_key_whose_chain_comes_later_is_completed)
     const struct authority *by =
         authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
     const struct authority *leaf = authority_make(
-        by,
-        &(struct authority_plan){.subject = "www.example.com", .names = "DNS:www.example.com"});
+        by, &(struct authority_plan){.subject = "www.example.com", .names = "DNS:www.example.com"});
     AUTO_FREE char *file = mem_printf("%s%s", authority_key_pem(leaf), authority_pem(leaf));
 
     ck_assert(scene_deliver(&scene, "www.pem", span_text(file)));
