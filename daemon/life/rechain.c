@@ -24,6 +24,7 @@ struct rechain {
     struct chain_end end;
     struct chain chain; /* what was found */
     struct buf said;    /* why nothing better is known */
+    char *from;         /* the URL that brought something new; NULL: none did */
 };
 
 static void rechain_done(struct rechain *on)
@@ -33,6 +34,7 @@ static void rechain_done(struct rechain *on)
     chain_end_done(&on->end);
     chain_done(&on->chain);
     buf_done(&on->said);
+    free(on->from);
 }
 
 void chain_end_done(struct chain_end *end)
@@ -146,7 +148,6 @@ static int find_better(struct rechain *on, struct error *why)
 /* Asks at the URLs that the certificate below the ending one names. */
 static int ask_outside(struct rechain *on, struct error *err)
 {
-    AUTO_FREE char *from = NULL;
     const struct fetch_ask ask = {
         .life = on->life,
         .certificate = &on->hand->row,
@@ -157,7 +158,7 @@ static int ask_outside(struct rechain *on, struct error *err)
         .at = after_end(on),
     };
 
-    return fetch_issuers(&ask, &from, &on->said, err);
+    return fetch_issuers(&ask, &on->from, &on->said, err);
 }
 
 static int load(struct rechain *on, struct error *err)
@@ -312,6 +313,15 @@ static int queue_notice(struct rechain *on, struct error *err)
                         stage, &fields, err);
 }
 
+/* What came for this chain may be what other leaves wait for. Part of the open transaction. */
+static int share(const struct rechain *on, struct error *err)
+{
+    AUTO_BUF struct buf unused;
+
+    buf_init(&unused, BUF_MAX_RECEIPT);
+    return on->from ? chains_complete(on->life, on->from, &unused, err) : 0;
+}
+
 /* Part of the open transaction. */
 static int keep_waiting(struct rechain *on, struct error *err)
 {
@@ -369,6 +379,8 @@ int verb_rechain(struct life *life, struct hand *hand, const struct next *next, 
     if (rc < 0)
         return rc;
     rc = life_begin(life, err);
+    if (rc == 0)
+        rc = share(&on, err);
     if (rc == 0)
         rc = is_still_so(&on, &so, err);
     if (rc == 0 && so)
