@@ -115,6 +115,21 @@ static int note_folder(struct lane *lane, struct error *err)
     return 0;
 }
 
+/* Nothing can be read, whatever comes: people hear of it as of trouble with the folder, which lasts
+ * until nothing is put off any more. */
+static void tell_no_reader(struct lane *lane)
+{
+    struct error err = {0};
+    AUTO_FREE char *text = mem_printf(
+        "drop folder %s: files cannot be read: unlapsed cannot start its reader; its log "
+        "says why",
+        lane->drop_path);
+
+    lane->intake.stuck = true;
+    if (tell(lane, text, &err) < 0)
+        log_error("not-told", "%s", err.text);
+}
+
 /* Reads files until the batch is full, the queue is empty, or the lane is asked to rest. */
 static int collect(struct lane *lane, struct drop_file *files, struct error *err)
 {
@@ -132,6 +147,8 @@ static int collect(struct lane *lane, struct drop_file *files, struct error *err
             life_batch_add(batch, file.name, blob_span(&file.data), file.sha256, file.problem, err);
         if (rc < 0) {
             leave(lane, &file, rc, err->text);
+            if (rc == E_COMMAND)
+                tell_no_reader(lane);
             if (code_retry(rc) == RETRY_TRANSIENT)
                 return rc;
             continue;
@@ -220,6 +237,8 @@ static int take(struct lane *lane, const struct drop_file *files, struct error *
     if (rc < 0) {
         if (life_batch_count(state->batch) == 1)
             leave(lane, &files[0], rc, err->text);
+        if (rc == E_COMMAND)
+            tell_no_reader(lane);
         state->limit = 1;
         state->looked = false;
         drop_forget(lane->drop);

@@ -237,16 +237,6 @@ static int send_mail(void *self, const struct notice_row *notice, struct span cs
     return rc < 0 ? rc : smtp_send(&config->mail, notice->recipient, blob_span(&message), err);
 }
 
-static bool same_anchors(const struct policy *a, const struct policy *b)
-{
-    if (a->system_anchors != b->system_anchors || a->anchors.count != b->anchors.count)
-        return false;
-    for (size_t i = 0; i < a->anchors.count; i++)
-        if (strcmp(a->anchors.items[i], b->anchors.items[i]) != 0)
-            return false;
-    return true;
-}
-
 /* Gives each policy its set of anchors; sets has room for one a policy. Returns how many there are.
  */
 static size_t assign_anchors(struct real_world *world, struct reader_anchors *sets)
@@ -259,7 +249,7 @@ static size_t assign_anchors(struct real_world *world, struct reader_anchors *se
 
         *slot = (struct policy_anchors){policy, count};
         for (size_t k = 0; k < world->anchor_count && slot->set == count; k++)
-            if (same_anchors(world->anchors[k].policy, policy))
+            if (policy_has_same_anchors(world->anchors[k].policy, policy))
                 slot->set = world->anchors[k].set;
         world->anchor_count++;
         if (slot->set == count)

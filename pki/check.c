@@ -10,10 +10,8 @@
 #include "pki/check_parts.h"
 #include "pki/lint.h"
 
-UL_AUTO_DEFINE(AUTHORITY_INFO_ACCESS, AUTHORITY_INFO_ACCESS_free)
-
 /* A stranger's certificates must not fill the memory with complaints. */
-enum { FINDINGS_MAX = 512, URL_MAX = 512 };
+enum { FINDINGS_MAX = 512 };
 
 const char *check_severity_text(enum check_severity severity)
 {
@@ -151,7 +149,7 @@ static void examine_end(struct checking *checking)
     size_t top = checking->path.count - 1;
     const struct link *link = checking->path.links[top];
     const char *url = checking->report->links[top].ca_issuers;
-    char name[CERT_DN_MAX], action[URL_MAX + 100];
+    char name[CERT_DN_MAX], action[CERT_URL_MAX + 100];
 
     switch (checking->end) {
     case CHECK_END_ANCHOR:
@@ -177,28 +175,6 @@ static void examine_why(struct checking *checking)
     if (checking->why.code != 0 && check_is_good(checking->report))
         check_add(checking->report, CHECK_BAD, "path", 0, "ask the authority", "%s",
                   checking->why.text);
-}
-
-/* The first http URL that leads to the issuer's certificate. */
-static char *read_ca_issuers(X509 *x509)
-{
-    AUTO_OF(AUTHORITY_INFO_ACCESS)
-    AUTHORITY_INFO_ACCESS *access = X509_get_ext_d2i(x509, NID_info_access, NULL, NULL);
-    char url[URL_MAX] = "";
-
-    for (int i = 0; i < sk_ACCESS_DESCRIPTION_num(access) && url[0] == '\0'; i++) {
-        const ACCESS_DESCRIPTION *item = sk_ACCESS_DESCRIPTION_value(access, i);
-
-        if (OBJ_obj2nid(item->method) != NID_ad_ca_issuers || item->location->type != GEN_URI)
-            continue;
-        const ASN1_STRING *text = item->location->d.uniformResourceIdentifier;
-        AUTO_FREE char *copy =
-            mem_printf("%.*s", ASN1_STRING_length(text), ASN1_STRING_get0_data(text));
-        if (text_starts(copy, "http"))
-            text_escape(copy, url, sizeof url);
-    }
-    ERR_clear_error();
-    return mem_strdup(url);
 }
 
 /* A link whose form is refused later still has a name and dates. */
@@ -231,7 +207,8 @@ static void write_links(struct checking *checking)
         out->source = check_place_sent(checking, link) != SIZE_MAX ? CHECK_SENT
                       : link->anchor                               ? CHECK_ANCHOR
                                                                    : CHECK_HINT;
-        out->ca_issuers = read_ca_issuers(link->x509);
+        out->ca_issuers =
+            mem_strdup(out->cert.issuer_urls.count > 0 ? out->cert.issuer_urls.items[0].text : "");
     }
 }
 

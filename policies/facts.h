@@ -157,4 +157,9 @@ struct next {
 struct next policy_next(const struct certificate_facts *facts, const struct policy *policy,
                         utc_t now);
 
+/* What is to be told of the end of the certificate in service, whatever else is due: a failure of
+ * something that is more urgent must not keep people from hearing of it. */
+struct next policy_next_telling(const struct certificate_facts *facts, const struct policy *policy,
+                                utc_t now);
+
 #endif

@@ -222,6 +222,15 @@ static void offer_expired(struct next *best, const struct certificate_facts *fac
               after(told, told < utc_add(end, EXPIRED_DAILY_DAYS * DAY) ? DAY : 7 * DAY, now));
 }
 
+static void offer_telling(struct next *best, const struct certificate_facts *facts,
+                          const struct policy *policy, utc_t now)
+{
+    if (facts->live_not_after == UTC_NEVER)
+        return;
+    offer_ladder(best, facts, policy, now);
+    offer_expired(best, facts, now);
+}
+
 struct next policy_next(const struct certificate_facts *facts, const struct policy *policy,
                         utc_t now)
 {
@@ -233,9 +242,16 @@ struct next policy_next(const struct certificate_facts *facts, const struct poli
     offer_renewal(&best, facts, policy, now);
     offer_fetch(&best, facts, policy, now);
     offer_rechain(&best, facts, policy, now);
-    if (facts->live_not_after != UTC_NEVER) {
-        offer_ladder(&best, facts, policy, now);
-        offer_expired(&best, facts, now);
-    }
+    offer_telling(&best, facts, policy, now);
+    return best;
+}
+
+struct next policy_next_telling(const struct certificate_facts *facts, const struct policy *policy,
+                                utc_t now)
+{
+    struct next best = {.action = ACTION_NONE, .at = UTC_NEVER};
+
+    if (facts->retired_at == UTC_NEVER)
+        offer_telling(&best, facts, policy, now);
     return best;
 }

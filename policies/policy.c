@@ -1,6 +1,7 @@
 #include "policies/policy.h"
 
 #include <assert.h>
+#include <string.h>
 
 const char *gate_text(enum gate gate)
 {
@@ -83,4 +84,14 @@ seconds_t policy_retry(const struct policy *policy, int failures)
 
     assert(policy->retry_count > 0);
     return policy->retry[index < policy->retry_count ? index : policy->retry_count - 1];
+}
+
+bool policy_has_same_anchors(const struct policy *a, const struct policy *b)
+{
+    if (a->system_anchors != b->system_anchors || a->anchors.count != b->anchors.count)
+        return false;
+    for (size_t i = 0; i < a->anchors.count; i++)
+        if (strcmp(a->anchors.items[i], b->anchors.items[i]) != 0)
+            return false;
+    return true;
 }

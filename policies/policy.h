@@ -127,6 +127,9 @@ seconds_t policy_lead(const struct policy *policy, seconds_t lifetime);
  * half of that. */
 seconds_t policy_ladder(const struct policy *policy, size_t stage, seconds_t lifetime);
 
+/* Both trust the same roots: a proof for one is a proof for the other. */
+bool policy_has_same_anchors(const struct policy *a, const struct policy *b);
+
 /* The back-off after the given number of failures (1 the first). */
 seconds_t policy_retry(const struct policy *policy, int failures);
 

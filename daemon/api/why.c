@@ -1,6 +1,7 @@
 #include "daemon/api/why.h"
 
 #include "store/deployments.h"
+#include "store/quarantine.h"
 
 #include "daemon/api/json.h"
 
@@ -81,6 +82,31 @@ static void about_leaf(const struct renewal_row *open, json_t *why)
                          utc_format_plain(open->received_at, at), cert.issuer);
 }
 
+static int count_kept(void *self, const struct quarantine_row *row, struct error *err)
+{
+    size_t *kept = self;
+
+    (void)err;
+    *kept += row->why == QUARANTINE_CHAIN;
+    return 0;
+}
+
+/* A leaf for this request was refused for its chain alone: what may change that. */
+static void about_kept(const struct api_call *call, const struct renewal_row *open, json_t *why)
+{
+    size_t kept = 0;
+
+    if (open->requested_at == UTC_NEVER || open->received_at != UTC_NEVER ||
+        quarantine_by_spki(call->context->life->inventory, open->key.spki_sha256, count_kept, &kept,
+                           NULL) < 0 ||
+        kept == 0)
+        return;
+    json_append_text(why,
+                     "A certificate for this CSR was refused for its chain alone, and is kept: "
+                     "it is taken by itself when an administrator trusts its authority "
+                     "(unlapse trust add FILE) or another intermediate comes.");
+}
+
 static void about_open(const struct api_call *call, const struct view *view,
                        const struct renewal_row *open, json_t *why, json_t *errors)
 {
@@ -98,6 +124,7 @@ static void about_open(const struct api_call *call, const struct view *view,
         json_append_text(why, "Its CSR was handed over at %s.",
                          utc_format_plain(open->handed_over_at, requested));
     about_leaf(open, why);
+    about_kept(call, open, why);
     if (view->state == STATE_HANDED_OVER || view->state == STATE_REJECTED ||
         view->state == STATE_WAITING_CHAIN || view->state == STATE_EXPIRED)
         if (open->handed_over_at != UTC_NEVER && call->context->life->drop_shown)

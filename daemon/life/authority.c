@@ -33,20 +33,10 @@ static int proof_begin(struct life *life, struct proof *ret, struct error *err)
     return anchors_ders(life->inventory, &ret->added, err);
 }
 
-static bool has_same_anchors(const struct policy *a, const struct policy *b)
-{
-    if (a->system_anchors != b->system_anchors || a->anchors.count != b->anchors.count)
-        return false;
-    for (size_t i = 0; i < a->anchors.count; i++)
-        if (strcmp(a->anchors.items[i], b->anchors.items[i]) != 0)
-            return false;
-    return true;
-}
-
 static bool is_first_with_its_anchors(const struct policies *policies, size_t index)
 {
     for (size_t i = 0; i < index; i++)
-        if (has_same_anchors(policies_at(policies, i), policies_at(policies, index)))
+        if (policy_has_same_anchors(policies_at(policies, i), policies_at(policies, index)))
             return false;
     return true;
 }

@@ -132,15 +132,21 @@ static int complete(struct waiting_leaf *on, const struct chain *chain, const ch
     return rc < 0 ? rc : add_to_receipts(on, file, "its chain is complete, accepted", err);
 }
 
-static int complete_one(struct life *life, int64_t renewal_id, const char *file,
-                        struct buf *receipt, struct error *err)
+static bool is_waiting(const struct renewal_row *row)
+{
+    return row->received_at != UTC_NEVER && row->accepted_at == UTC_NEVER &&
+           row->withdrawn_at == UTC_NEVER;
+}
+
+int chain_complete(struct life *life, int64_t renewal_id, const char *file, struct buf *receipt,
+                   struct error *err)
 {
     __attribute__((cleanup(waiting_leaf_done))) struct waiting_leaf on = {
         .life = life, .now = life->world->now(life->world->self)};
     AUTO_CHAIN struct chain chain = {0};
     int rc = match_renewal(life, renewal_id, &on.match, err);
 
-    if (rc < 0 || on.match.state == KEY_RETIRED)
+    if (rc < 0 || on.match.state == KEY_RETIRED || !is_waiting(&on.match.renewal))
         return rc;
     rc = life->world->parse_cert(life->world->self, blob_span(&on.match.renewal.leaf), &on.leaf,
                                  err);
@@ -156,6 +162,9 @@ static int complete_one(struct life *life, int64_t renewal_id, const char *file,
     rc = judge_again(&on, &chain, &why, err);
     if (rc == E_REFUSED && why.code != 0)
         return tell_refused(&on, why.text, file, receipt, err);
+    /* Too early for a verdict: what brought the news comes again. */
+    if (why.code != 0 && code_retry(rc) == RETRY_TRANSIENT)
+        return error_set(err, rc, "%s", why.text);
     /* Still not complete: people hear of it when chain-wait is over. */
     if (why.code != 0)
         return 0;
@@ -173,7 +182,7 @@ static int complete_row(void *self, const struct renewal_row *row, struct error 
 {
     struct completion *by = self;
 
-    return complete_one(by->life, row->id, by->file, by->receipt, err);
+    return chain_complete(by->life, row->id, by->file, by->receipt, err);
 }
 
 int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err)

@@ -125,8 +125,10 @@ int verb_tell_chain(struct life *life, struct hand *hand, const struct next *nex
         return rc;
     /* Asked once more, for the sentence that says which certificate is missing; an intermediate
      * that has begun to be valid since may have made it complete. */
-    bool complete = chain_for(life, hand->policy, &leaf, blob_span(&renewal.leaf), hand->now,
-                              &chain, &why) == 0;
+    rc = chain_for(life, hand->policy, &leaf, blob_span(&renewal.leaf), hand->now, &chain, &why);
+    if (rc < 0 && code_retry(rc) == RETRY_TRANSIENT)
+        return error_set(err, rc, "%s", why.text);
+    bool complete = rc == 0;
     rc = life_begin_renewal(life, renewal.id, &renewal, err);
     /* It may have been completed meanwhile. */
     bool waits = rc == 0 && renewal.accepted_at == UTC_NEVER;

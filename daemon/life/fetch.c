@@ -259,7 +259,11 @@ int verb_fetch(struct life *life, struct hand *hand, const struct next *next, st
         rc = life_begin(life, err);
     if (rc < 0)
         return rc;
-    /* Also when nothing new came: a try that a crash broke off may have brought it. */
-    rc = chains_complete(life, from ? from : "what was here already", &unused, err);
+    /* What is new may help everybody. When nothing is, a try that a crash broke off may have
+     * brought it, and everybody else who waits for it looks by himself. */
+    if (from)
+        rc = chains_complete(life, from, &unused, err);
+    for (size_t i = 0; rc == 0 && !from && i < waiting.count; i++)
+        rc = chain_complete(life, waiting.ids[i], "what was here already", &unused, err);
     return life_end_planned(life, hand->row.id, rc, err);
 }

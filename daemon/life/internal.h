@@ -205,6 +205,11 @@ int look_again_for_chain(struct life *life, const char *why, struct buf *receipt
  * transaction. */
 int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err);
 
+/* Looks again at one of them; nothing happens when it does not wait any more. Part of the open
+ * transaction. */
+int chain_complete(struct life *life, int64_t renewal_id, const char *file, struct buf *receipt,
+                   struct error *err);
+
 /* Adds a line to the receipts of the deliveries that brought a renewal's leaf. Part of the open
  * transaction. */
 int receipts_add(struct life *life, int64_t renewal_id, const char *text, struct error *err);

@@ -180,9 +180,9 @@ static int record_refusal(const struct judgement *on, const char *reasons, struc
     char stage[2 * SHA256_LEN + 16], hex[2 * SHA256_LEN + 1];
     int rc = 0;
 
-    /* A request that is answered or called off keeps its facts, and so does one that is superseded:
-     * a leaf that waits there may still be completed. */
-    if (!on->delivered && on->match->state == KEY_OPEN) {
+    /* A request that is answered or called off keeps its facts, and so does one that has a leaf:
+     * that one waits there and may still be completed, also when the request is superseded. */
+    if (!on->delivered && on->match->state == KEY_OPEN && renewal->received_at == UTC_NEVER) {
         renewal->rejected_at = on->now;
         free(renewal->rejected_reason);
         renewal->rejected_reason = mem_strdup(reasons);
@@ -273,6 +273,8 @@ static int keep_leaf(const struct judgement *on, bool complete, struct leaf_outc
     if (on->delivered) {
         rc = delivered_renewal(on->life, certificate, on->input, renewal, err);
         ret->took_key = rc == 0;
+        if (rc == 0 && !complete)
+            step_aside(on);
     } else if (renewal->accepted_at != UTC_NEVER || renewal->received_at != UTC_NEVER) {
         rc =
             reissue(on->life, certificate, renewal,
@@ -292,6 +294,10 @@ static int keep_leaf(const struct judgement *on, bool complete, struct leaf_outc
     renewal->not_after = on->input->cert->not_after;
     renewal->received_at = on->now;
     renewal->chain_told_at = UTC_NEVER;
+    /* What was refused before was another one. */
+    renewal->rejected_at = UTC_NEVER;
+    free(renewal->rejected_reason);
+    renewal->rejected_reason = NULL;
     return 0;
 }
 
@@ -323,10 +329,14 @@ static int wait_for_chain(const struct judgement *on, const struct error *why,
                "   Taken for the certificate %s. Its chain is not complete yet: %s.\n"
                "   What to do: put the authority's intermediate certificates (often called "
                "\"chain\", \"bundle\" or \"CA\") into\n"
-               "   this folder too, in any form and order. People are told when nothing comes "
-               "within %s.\n",
-               certificate->name, why->text, seconds_format(on->policy->chain_wait, wait));
+               "   this folder too, in any form and order.",
+               certificate->name, why->text);
     int rc = keep_leaf(on, false, ret, err);
+    if (on->match->renewal.superseded_at != UTC_NEVER)
+        buf_add_text(&ret->text, " Until then the open request stays as it is.\n");
+    else
+        buf_printf(&ret->text, " People are told when nothing comes within %s.\n",
+                   seconds_format(on->policy->chain_wait, wait));
     if (rc == 0)
         rc = renewals_update(life->inventory, &on->match->renewal, err);
     if (rc == 0)

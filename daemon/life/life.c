@@ -111,13 +111,24 @@ static int plan_one(void *self, const struct certificate_row *row, struct error 
     return life_plan(self, row->id, err);
 }
 
+/* Another anchor may be what a leaf has waited for. Where that cannot be found out now, plans are
+ * made all the same: they do not depend on it, and the next news looks again. */
+static void look_again(struct life *life)
+{
+    struct error why = {0};
+    int rc = life_begin(life, &why);
+
+    if (rc == 0)
+        rc = life_look_again(life, "the configuration", &why);
+    if (life_end(life, rc, &why) < 0)
+        log_error("not-looked-again", "%s", why.text);
+}
+
 int life_plan_all(struct life *life, struct error *err)
 {
+    look_again(life);
     int rc = life_begin(life, err);
 
-    /* Another anchor may be what a leaf has waited for. */
-    if (rc == 0)
-        rc = life_look_again(life, "the configuration", err);
     if (rc == 0)
         rc = certificates_each(life->inventory, "", SIZE_MAX, plan_one, life, err);
     return life_end(life, rc, err);
@@ -178,12 +189,24 @@ static int guard_against_loop(struct life *life, int64_t certificate_id, const s
     return life_end(life, rc, err);
 }
 
+/* What fails for days must not keep people from hearing that the certificate ends. */
+static void tell_meanwhile(struct life *life, struct hand *hand, const struct next *failed)
+{
+    struct next telling = policy_next_telling(&hand->facts, hand->policy, hand->now);
+    struct error why = {0};
+
+    if (telling.at > hand->now || telling.action == failed->action)
+        return;
+    if (verbs[telling.action](life, hand, &telling, &why) < 0)
+        log_error("verb-failed", "%s: %s", action_text(telling.action), why.text);
+}
+
 /*
  * A verb that failed has changed nothing, so it would be the most urgent one again and nobody else
  * would get a turn: its certificate waits a little. Whatever the code was, "not found" to the
  * caller means that nothing is due.
  */
-static int put_off(struct life *life, const struct hand *hand, const struct next *failed, int code,
+static int put_off(struct life *life, struct hand *hand, const struct next *failed, int code,
                    struct error *err)
 {
     struct error second = {0};
@@ -191,6 +214,7 @@ static int put_off(struct life *life, const struct hand *hand, const struct next
 
     log_error("verb-failed", "%s: %s; again in %d s", action_text(failed->action), err->text,
               STUCK_SECONDS);
+    tell_meanwhile(life, hand, failed);
     next.at = utc_add(hand->now, STUCK_SECONDS);
     int rc = life_begin(life, &second);
     if (rc == 0)

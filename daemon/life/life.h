@@ -59,7 +59,7 @@ int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err);
 int life_send(struct life *life, utc_t *ret_at, struct error *err);
 
 /* After a start with other policies: looks again at what waits for its chain, since the anchors may
- * be others, and writes the next plan of every certificate. */
+ * be others, and writes the next plan of every certificate, also when the look fails. */
 int life_plan_all(struct life *life, struct error *err);
 
 /*

@@ -24,6 +24,7 @@ struct rechain {
     struct chain_end end;
     struct chain chain; /* what was found */
     struct buf said;    /* why nothing better is known */
+    char *from;         /* the URL that brought something new; NULL: none did */
 };
 
 static void rechain_done(struct rechain *on)
@@ -33,6 +34,7 @@ static void rechain_done(struct rechain *on)
     chain_end_done(&on->end);
     chain_done(&on->chain);
     buf_done(&on->said);
+    free(on->from);
 }
 
 void chain_end_done(struct chain_end *end)
@@ -40,29 +42,58 @@ void chain_end_done(struct chain_end *end)
     blob_done(&end->below);
 }
 
+/* What is looked for in the chains that a leaf was accepted with. */
+struct end_search {
+    struct life *life;
+    const struct renewal_row *renewal;
+    struct chain_end *end;
+    bool found;
+};
+
+static int look_for_end(void *self, const struct renewal_row *row, struct error *err)
+{
+    struct end_search *search = self;
+    const struct renewal_row *of = search->renewal;
+    const struct world *world = search->life->world;
+    struct chain_end *end = search->end;
+    AUTO_BLOBS struct blobs chain = {0};
+
+    if (search->found || row->accepted_at == UTC_NEVER ||
+        memcmp(row->leaf_sha256, of->leaf_sha256, SHA256_LEN) != 0)
+        return 0;
+    int rc = renewals_chain(search->life->inventory, row->id, &chain, err);
+    for (size_t i = 0; rc == 0 && !search->found && i < chain.count; i++) {
+        AUTO_CERT struct cert cert = {0};
+        int parsed = world->parse_cert(world->self, blob_span(&chain.items[i]), &cert, err);
+
+        if (parsed < 0 && code_retry(parsed) == RETRY_TRANSIENT)
+            return parsed;
+        /* What was adopted may hold anything that is not in the path, too. */
+        if (parsed < 0 || cert.self_signed || cert.not_after != of->chain_not_after)
+            continue;
+        end->not_after = cert.not_after;
+        memcpy(end->sha256, cert.sha256, SHA256_LEN);
+        snprintf(end->subject, sizeof end->subject, "%s", cert.subject);
+        end->below = i > 0 ? blob_take(&chain.items[i - 1]) : (struct blob){0};
+        search->found = true;
+    }
+    return rc;
+}
+
 int life_chain_end(struct life *life, const struct renewal_row *renewal, struct chain_end *ret,
                    struct error *err)
 {
-    AUTO_BLOBS struct blobs chain = {0};
-    int rc = renewals_chain(life->inventory, renewal->id, &chain, err);
+    struct end_search search = {.life = life, .renewal = renewal, .end = ret};
+    int rc = look_for_end(&search, renewal, err);
 
-    for (size_t i = 0; rc == 0 && i < chain.count; i++) {
-        AUTO_CERT struct cert cert = {0};
-
-        /* What was adopted may hold anything that is not in the path, too. */
-        if (life->world->parse_cert(life->world->self, blob_span(&chain.items[i]), &cert, NULL) <
-                0 ||
-            cert.self_signed || cert.not_after != renewal->chain_not_after)
-            continue;
-        ret->not_after = cert.not_after;
-        memcpy(ret->sha256, cert.sha256, SHA256_LEN);
-        snprintf(ret->subject, sizeof ret->subject, "%s", cert.subject);
-        ret->below = i > 0 ? blob_take(&chain.items[i - 1]) : (struct blob){0};
-        return 0;
-    }
-    return rc < 0 ? rc
-                  : error_set(err, E_NOT_FOUND, "renewal %" PRId64 ": no intermediate ends first",
-                              renewal->id);
+    /* Targets that were adopted with one leaf may each have a chain of their own. */
+    if (rc == 0 && !search.found)
+        rc = renewals_by_certificate(life->inventory, renewal->certificate_id, look_for_end,
+                                     &search, err);
+    if (rc < 0 || search.found)
+        return rc;
+    return error_set(err, E_NOT_FOUND, "renewal %" PRId64 ": no intermediate ends first",
+                     renewal->id);
 }
 
 /* Every link of it has begun to be valid. */
@@ -117,7 +148,6 @@ static int find_better(struct rechain *on, struct error *why)
 /* Asks at the URLs that the certificate below the ending one names. */
 static int ask_outside(struct rechain *on, struct error *err)
 {
-    AUTO_FREE char *from = NULL;
     const struct fetch_ask ask = {
         .life = on->life,
         .certificate = &on->hand->row,
@@ -128,7 +158,7 @@ static int ask_outside(struct rechain *on, struct error *err)
         .at = after_end(on),
     };
 
-    return fetch_issuers(&ask, &from, &on->said, err);
+    return fetch_issuers(&ask, &on->from, &on->said, err);
 }
 
 static int load(struct rechain *on, struct error *err)
@@ -283,6 +313,15 @@ static int queue_notice(struct rechain *on, struct error *err)
                         stage, &fields, err);
 }
 
+/* What came for this chain may be what other leaves wait for. Part of the open transaction. */
+static int share(const struct rechain *on, struct error *err)
+{
+    AUTO_BUF struct buf unused;
+
+    buf_init(&unused, BUF_MAX_RECEIPT);
+    return on->from ? chains_complete(on->life, on->from, &unused, err) : 0;
+}
+
 /* Part of the open transaction. */
 static int keep_waiting(struct rechain *on, struct error *err)
 {
@@ -340,6 +379,8 @@ int verb_rechain(struct life *life, struct hand *hand, const struct next *next, 
     if (rc < 0)
         return rc;
     rc = life_begin(life, err);
+    if (rc == 0)
+        rc = share(&on, err);
     if (rc == 0)
         rc = is_still_so(&on, &so, err);
     if (rc == 0 && so)

@@ -393,6 +393,33 @@ def kill_in_the_middle(lab):
     lab.check_answered(dropped)
 
 
+def no_reader(lab):
+    """The program cannot be run any more, so no reader can be started: files wait, people are told, and everything is
+    taken when it is mended."""
+    program = lab.path("unlapsed-copy")
+    shutil.copy(lab.program("unlapsed"), program)
+    lab.write_config()
+    os.chmod(program, 0)
+    lab.spawn("unlapsed", "/bin/sh", "-c", f"chmod 755 {program}; (sleep 1; chmod 0 {program}) & exec {program} -c {lab.config}")
+    lab.wait_for(lab.answers, 20, "the daemon to answer")
+    time.sleep(1)
+    for reader in children(lab.running["unlapsed"].pid):
+        os.kill(reader, signal.SIGKILL)
+    lab.put("one.txt", b"one")
+    told(lab, "cannot start its reader")
+    assert lab.waiting() == ["one.txt"]
+    os.chmod(program, 0o755)
+    lab.wait_for(lambda: lab.receipt("one.txt", accepted=False), 90, "the delivery")
+    well(lab)
+    assert lab.count_log("drop-trouble") == 1, "told more than once"
+
+
+def children(pid):
+    """The processes that this one has started."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as listed:
+        return [int(child) for child in listed.read().split()]
+
+
 # System calls of a batch, and before which of them the daemon is killed.
 POINTS = {"renameat2": (1, 2, 40, 64), "renameat": (1, 33, 64), "syncfs": (1, 2), "fsync": (1, 2, 3, 4),
           "fdatasync": (1, 2, 3, 4, 5, 6), "openat": (60, 90, 130, 160, 200)}
@@ -428,5 +455,5 @@ def killed_before_every_step(lab):
 if __name__ == "__main__":
     run_tests((thousands, make_full), (stop_and_go_on, make_bare), (copies, make_bare),
               (hostile_names, make_bare), (odd_things, make_bare), (slow_writers, make_bare),
-              (folder_comes_and_goes, make_bare), (full_disk, make_bare), (read_only_and_unmounted, make_bare),
+              (folder_comes_and_goes, make_bare), (full_disk, make_bare), (read_only_and_unmounted, make_bare), (no_reader, make_bare),
               (kill_in_the_middle, make_bare), (killed_before_every_step, make_bare))

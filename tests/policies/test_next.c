@@ -493,6 +493,26 @@ START_TEST(every_action_has_a_name_that_is_read_back)
 }
 END_TEST
 
+/* The end is told whatever else is due, and only then. */
+START_TEST(the_end_is_told_beside_everything_else)
+{
+    struct certificate_facts facts = healthy();
+
+    facts.open = just_started();
+    ck_assert_int_eq(policy_next(&facts, &policy, NOW).action, ACTION_REQUEST);
+    struct next next = policy_next_telling(&facts, &policy, NOW);
+    ck_assert_int_eq(next.action, ACTION_TELL_EXPIRY);
+    ck_assert_int_gt(next.at, NOW);
+    next = policy_next_telling(&facts, &policy, NOW + 91 * DAY);
+    ck_assert_int_eq(next.action, ACTION_TELL_EXPIRED);
+    facts.retired_at = NOW;
+    ck_assert_int_eq(policy_next_telling(&facts, &policy, NOW + 91 * DAY).action, ACTION_NONE);
+    facts = healthy();
+    facts.live_not_after = UTC_NEVER;
+    ck_assert_int_eq(policy_next_telling(&facts, &policy, NOW + 91 * DAY).action, ACTION_NONE);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("policies/next");
@@ -518,6 +538,7 @@ int main(void)
     tcase_add_test(tcase, a_missing_intermediate_is_asked_for_when_the_policy_wants_it);
     tcase_add_test(tcase, every_combination_has_a_next_action_that_is_not_repeated);
     tcase_add_test(tcase, every_action_has_a_name_that_is_read_back);
+    tcase_add_test(tcase, the_end_is_told_beside_everything_else);
     suite_add_tcase(suite, tcase);
     return testing_run(suite);
 }

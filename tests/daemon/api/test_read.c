@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "store/events.h"
 #include "store/notices.h"
+#include "store/quarantine.h"
 #include "tests/pki/forge.h"
 
 static struct harness harness;
@@ -236,6 +237,33 @@ START_TEST(explain_says_why_and_who_was_told)
 }
 END_TEST
 
+/* Its root is not trusted: the reason stands under "errors", and the way out under "why". */
+START_TEST(a_leaf_that_is_kept_is_explained)
+{
+    struct error err = {0};
+    int64_t id = harness_www(&harness);
+    int64_t renewal = begin_renewal(id, HARNESS_NOW - 300);
+    AUTO_RENEWAL struct renewal_row row = {0};
+    char file[] = "leaf.cer";
+    uint8_t der[] = {1, 2, 3};
+    struct quarantine_row kept = {.why = _i == 0 ? QUARANTINE_CHAIN : QUARANTINE_RETIRED,
+                                  .sha256 = {1},
+                                  .spki_sha256 = {7},
+                                  .der = {der, sizeof der},
+                                  .not_after = UTC_NEVER,
+                                  .seen_at = HARNESS_NOW,
+                                  .file = file};
+
+    ck_ok(renewals_get(harness.inventory, renewal, &row, &err));
+    row.key.spki_sha256[0] = 7;
+    ck_ok(renewals_update(harness.inventory, &row, &err));
+    ck_ok(quarantine_add(harness.inventory, &kept, &err));
+    AUTO_ANSWER struct answer answer =
+        harness_ask(&harness, "GET", "/v1/certificates/www/explain", NULL);
+    ck_assert(holds(at(answer.json, "why"), "unlapse trust add") == (_i == 0));
+}
+END_TEST
+
 /* Its intermediate ends six weeks before it does, and nobody has brought a newer one. */
 START_TEST(a_chain_that_ends_first_is_explained)
 {
@@ -381,6 +409,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, list_comes_in_pages);
     tcase_add_test(tcase, certificate_tells_everything);
     tcase_add_test(tcase, explain_says_why_and_who_was_told);
+    tcase_add_loop_test(tcase, a_leaf_that_is_kept_is_explained, 0, 2);
     tcase_add_test(tcase, a_chain_that_ends_first_is_explained);
     tcase_add_test(tcase, explain_of_a_new_one);
     tcase_add_test(tcase, history_of_one_and_of_all);

@@ -240,6 +240,37 @@ START_TEST(a_chain_that_ends_is_rebuilt_from_what_is_published)
 }
 END_TEST
 
+/* What was asked for because of a chain in use is what another leaf waits for. */
+START_TEST(what_comes_for_one_helps_the_others)
+{
+    const struct authority *ending = authority_make(
+        scene.root, &(struct authority_plan){
+                        .subject = "Ending", .ca = true, .not_after = scene.now + 40 * DAY});
+    const struct authority *other =
+        authority_make(scene.root, &(struct authority_plan){.subject = "Other", .ca = true});
+    AUTO_FREE char *both = mem_printf("%s%s", authority_pem(ending), authority_pem(other));
+    AUTO_FREE char *pem = NULL;
+    int64_t id = 0;
+
+    leaf = sign(ending, "caIssuers;URI:http://ca/ending.cer");
+    pem = mem_printf("%s%s", authority_pem(leaf), authority_pem(ending));
+    ck_assert(scene_deliver(&scene, "bundle.pem", span_text(pem)));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+    ck_ok(life_renew(&scene.life, "www", false, "uid 7", &id, &err));
+    scene_run(&scene);
+    AUTO_BLOB struct blob csr = scene_csr(&scene);
+    const struct authority *waits =
+        authority_make(other, &(struct authority_plan){.csr = blob_span(&csr),
+                                                       .not_after = scene.now + 300 * DAY});
+    ck_assert(scene_deliver(&scene, "waits.cer", authority_der(waits)));
+    publish(0, "http://ca/ending.cer", span_text(both));
+    scene_later(&scene, 19 * DAY);
+    ck_assert(scene_serves(&scene, waits));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+}
+END_TEST
+
 static void finish(void)
 {
     scene_run(&scene);
@@ -306,6 +337,7 @@ int main(void)
     tcase_add_test(on, what_comes_is_a_hint_and_nothing_more);
     tcase_add_test(on, an_endless_way_up_is_left);
     tcase_add_test(on, a_chain_that_ends_is_rebuilt_from_what_is_published);
+    tcase_add_test(on, what_comes_for_one_helps_the_others);
     tcase_add_loop_test(on, killed_at_any_call_it_gets_there, 1, CRASH_CALLS + 1);
     tcase_add_test(on, the_calls_that_are_killed_are_all_there_are);
     suite_add_tcase(suite, on);
