@@ -111,6 +111,8 @@ START_TEST(test_writers)
         "zip -q x.zip c.pem && echo 'a comment' | zip -q -z x.zip",
         "{ printf MZ; head -c 4000 /dev/zero; } >x.zip && zip -q y.zip c.pem && cat y.zip >>x.zip "
         "&& zip -q -A x.zip",
+        "zip -q x.zip c.pem && head -c 5000 /dev/zero >>x.zip",
+        "zip -q x.zip c.pem && printf '\\r\\n' >>x.zip",
     };
 
     for (size_t i = 0; i < COUNT_OF(scripts); i++) {
@@ -309,6 +311,7 @@ START_TEST(test_cut)
         ck_lie(&cut, "cut");
     }
     memcpy(longer.data, file.data, file.len);
+    longer.data[file.len] = 'x';
     ck_lie(&longer, "longer");
 }
 END_TEST
