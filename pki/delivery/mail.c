@@ -60,7 +60,7 @@ static int read_around(struct mail *mail, struct span text, struct error *err)
 {
     struct mime_entity entity = {.body = text};
 
-    if (!memmem(text.data, text.len, "-----BEGIN ", 11))
+    if (text.len == 0 || !memmem(text.data, text.len, "-----BEGIN ", 11))
         return 0;
     mail->skipped = mail->skipped || mail->parts >= MAIL_PARTS_MAX;
     return mail->skipped ? 0 : read_leaf(mail, &entity, err);
