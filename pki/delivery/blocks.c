@@ -10,6 +10,7 @@
 #include "pki/delivery/kinds.h"
 #include "pki/delivery/pem.h"
 #include "pki/delivery/text.h"
+#include "pki/delivery/wrapped.h"
 #include "pki/der.h"
 #include "pki/der.h"
 
@@ -365,7 +366,7 @@ static int say_what(struct reading *reading, struct span text, const char *chars
     return reading_say(reading, what);
 }
 
-int blocks_read(struct span file, struct reading *reading, struct error *err)
+static int read_plain(struct span file, struct reading *reading, struct error *err)
 {
     AUTO_SECRET_BUF struct buf utf8;
     struct finds finds = {.reading = reading, .since = reading->list.count};
@@ -391,4 +392,30 @@ int blocks_read(struct span file, struct reading *reading, struct error *err)
         return reading_say(reading, what);
     }
     return say_what(reading, text, text_charset_name(charset));
+}
+
+int blocks_read(struct span file, struct reading *reading, struct error *err)
+{
+    AUTO_SECRET_BUF struct buf utf8, inner;
+    size_t since = reading->list.count;
+    int rc;
+
+    buf_init(&utf8, TEXT_GROWTH * BUF_MAX_DELIVERY);
+    buf_init(&inner, TEXT_GROWTH * BUF_MAX_DELIVERY);
+    rc = read_plain(file, reading, err);
+    if (rc < 0 || reading_useful(reading, since) > 0)
+        return rc;
+    text_to_utf8(file, text_charset_of(file), &utf8);
+    if (!wrapped_undo(span_of(utf8.data, utf8.len), &inner))
+        return rc;
+    reading_cut(reading, since);
+    rc = read_plain(span_of(inner.data, inner.len), reading, err);
+    if (rc < 0)
+        return rc;
+    if (reading_useful(reading, since) > 0) {
+        reading_summarise(reading, "base64 of PEM", since);
+        return 1;
+    }
+    reading_cut(reading, since);
+    return read_plain(file, reading, err);
 }

@@ -5,11 +5,10 @@
 
 #include "base/buf.h"
 #include "base/text.h"
-#include "pki/delivery/blocks.h"
+#include "pki/delivery/glued.h"
 #include "pki/delivery/kinds.h"
 #include "pki/delivery/mail.h"
 #include "pki/delivery/reading.h"
-#include "pki/delivery/text.h"
 #include "pki/delivery/zip.h"
 
 static bool has_prefix(struct span file, const char *prefix, size_t len)
@@ -38,26 +37,13 @@ static int read_empty(struct span file, struct reading *reading, struct error *e
     return trimmed(file).len == 0 ? reading_say(reading, "an empty file") : 0;
 }
 
-/* A text may begin with "0" as well. */
-static int read_der(struct span file, struct reading *reading, struct error *err)
-{
-    if (file.data[0] != 0x30 || kinds_is_text(file) || text_charset_of(file) != TEXT_BYTES)
-        return 0;
-    size_t since = reading->list.count, pkcs12 = reading->list.pkcs12;
-    int rc = object_add_der(&reading->list, file, false, "", err);
-    if (rc < 0)
-        return rc;
-    reading_summarise(reading, reading->list.pkcs12 > pkcs12 ? "PKCS#12" : "DER", since);
-    return 1;
-}
-
 /* In this order: the first that knows the file has it. */
 static const struct {
     recogniser_fn read;
     bool takes_large; /* DELIVERY_FILE_MAX bytes instead of BUF_MAX_DELIVERY */
 } recognisers[] = {
-    {read_empty, false},        {read_der, false}, {zip_read, true},
-    {kinds_read_closed, true},  {mail_read, true}, {blocks_read, false},
+    {read_empty, false},        {glued_read_der, false}, {zip_read, true},
+    {kinds_read_closed, true},  {mail_read, true},       {glued_read_text, false},
     {kinds_read_binary, false},
 };
 

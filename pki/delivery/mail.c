@@ -55,6 +55,17 @@ static int read_leaf(struct mail *mail, const struct mime_entity *entity, struct
     return 0;
 }
 
+/* In front of the parts and behind them, where a careless program or hand puts what it adds. */
+static int read_around(struct mail *mail, struct span text, struct error *err)
+{
+    struct mime_entity entity = {.body = text};
+
+    if (text.len == 0 || !memmem(text.data, text.len, "-----BEGIN ", 11))
+        return 0;
+    mail->skipped = mail->skipped || mail->parts >= MAIL_PARTS_MAX;
+    return mail->skipped ? 0 : read_leaf(mail, &entity, err);
+}
+
 static int read_entity(struct mail *mail, struct span text, int depth, struct error *err)
 {
     struct mime_entity entity;
@@ -75,9 +86,10 @@ static int read_entity(struct mail *mail, struct span text, int depth, struct er
     if (!text_starts(entity.type, "multipart/"))
         return read_leaf(mail, &entity, err);
     mime_parts_init(&parts, &entity);
+    rc = read_around(mail, parts.preamble, err);
     while (rc == 0 && !mail->skipped && mime_next_part(&parts, &part))
         rc = read_entity(mail, part, depth + 1, err);
-    return rc;
+    return rc < 0 ? rc : read_around(mail, parts.epilogue, err);
 }
 
 /* Where the next message of an mbox begins: a line "From " behind an empty one (RFC 4155). */

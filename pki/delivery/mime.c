@@ -251,8 +251,7 @@ void mime_parts_init(struct mime_parts *parts, const struct mime_entity *entity)
     memcpy(parts->boundary, entity->boundary, sizeof parts->boundary);
     if (parts->boundary[0] == '\0')
         guess_boundary(parts);
-    /* The preamble. */
-    if (!mime_next_part(parts, &(struct span){0}))
+    if (!mime_next_part(parts, &parts->preamble))
         parts->ended = true;
 }
 
@@ -273,6 +272,8 @@ bool mime_next_part(struct mime_parts *parts, struct span *ret)
         }
         parts->ended = kind == 2;
         parts->at = next;
+        if (parts->ended)
+            parts->epilogue = span_of(body.data + next, body.len - next);
         *ret = span_of(body.data + from, at - from);
         return true;
     }

@@ -30,10 +30,12 @@ struct blob mime_decode(const struct mime_entity *entity);
 
 /*
  * Goes from part to part of a multipart. A boundary that the header does not name is taken from the
- * first line that looks like one; a missing last one ends with the text.
+ * first line that looks like one; a missing last one ends with the text. What stands in front of
+ * the first boundary and, at the end, behind the last one is no part, but may be looked at too.
  */
 struct mime_parts {
     struct span body;
+    struct span preamble, epilogue;
     size_t at;
     char boundary[MIME_BOUNDARY_MAX];
     bool ended;

@@ -166,6 +166,23 @@ static bool mend_streamed(struct blob *data)
     return mended;
 }
 
+/* Without the zeros and line ends that block devices and careless copies put behind the end. */
+static struct span without_padding(struct span data)
+{
+    size_t kept = data.len;
+
+    while (kept > 0 && memchr("\r\n \t", data.data[kept - 1], 5))
+        kept--;
+    for (size_t at = kept; at > 0 && kept - at <= END_LEN; at--) {
+        if (!begins(data, at - 1, "PK\5\6", 4) || data.len - at + 1 < END_LEN)
+            continue;
+        size_t end = at - 1 + END_LEN + little(data, at - 1 + END_COMMENT_LEN, 2);
+
+        return end >= kept && end < data.len ? span_of(data.data, end) : data;
+    }
+    return data;
+}
+
 /* ret_mended must live as long as ret, which may read from it. */
 static int open_zip(struct span data, zip_t **ret, struct blob *ret_mended, struct error *why)
 {
@@ -424,6 +441,7 @@ int zip_read(struct span data, struct reading *reading, struct error *err)
                                 "a ZIP archive inside of something else, which is not opened: "
                                 "please unpack it and drop the certificates",
                                 err);
+    data = without_padding(data);
     int rc = open_zip(data, &archive.zip, &archive.mended, &why);
     if (rc == 0)
         rc = plan(&archive, data.len, &why);

@@ -144,6 +144,41 @@ START_TEST(test_loose)
 }
 END_TEST
 
+/* PEM in base64 once more: a secret of Kubernetes, JSON, and inside of markers. */
+START_TEST(test_wrapped)
+{
+    AUTO_FREE char *lines = sample_base64(span_text(sample_pem()));
+    AUTO_FREE char *one = sample_replaced(lines, "\n", "");
+    AUTO_FREE char *leaf_lines = sample_base64(span_text(sample_leaf_pem()));
+    AUTO_FREE char *leaf = sample_replaced(leaf_lines, "\n", "");
+    AUTO_FREE char *indented = sample_replaced(lines, "\n", "\r\n    ");
+    AUTO_FREE char *slashes = sample_replaced(one, "/", "\\/");
+    const struct {
+        const char *format, *digits;
+    } rows[] = {
+        {"%s", lines},
+        {"%s", one},
+        {"\xEF\xBB\xBF%s\n", one},
+        {"kind: Secret\ndata:\n  ca.crt: %s\n  tls.name: aGVsbG8=\n", one},
+        {"kind: Secret\ndata:\n  tls.crt: |\n    %s\n  tls.name: aGVsbG8=\n", indented},
+        {"{\"data\": {\"tls.crt\": \"%s\"}}", slashes},
+        {"-----BEGIN CERTIFICATE-----\n%s-----END CERTIFICATE-----\n", lines},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_FREE char *text = sample_replaced(rows[i].format, "%s", rows[i].digits);
+
+        sample_holds(span_text(text), 2, rows[i].format);
+    }
+    AUTO_FREE char *both = mem_printf("tls.crt: %s\nca.crt: %s\n", leaf, one);
+    sample_holds(span_text(both), 2, "two of them");
+    AUTO_FREE char *tight = mem_printf("%s\n%s\n", leaf, one);
+    sample_holds(span_text(tight), 2, "two lines");
+    sample_nothing(span_text("LS0tLS1CRUdJTi"), "plain text");
+    sample_nothing(span_text("LS0tLS1CRUdJTiBYLS0tLS0K"), "plain text");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pki/delivery/base64");
@@ -158,6 +193,7 @@ int main(void)
     tcase_add_test(tcase, test_hex);
     tcase_add_test(tcase, test_strict);
     tcase_add_test(tcase, test_loose);
+    tcase_add_test(tcase, test_wrapped);
     suite_add_tcase(suite, tcase);
     return testing_run(suite);
 }

@@ -102,6 +102,24 @@ START_TEST(test_attachment)
 }
 END_TEST
 
+/* What was added in front of the parts or behind them, and what was not. */
+START_TEST(test_around)
+{
+    static const char part[] = "--a b\nContent-Type: application/pkix-cert; name=1.cer\n"
+                               "Content-Transfer-Encoding: base64\n\n";
+    AUTO_FREE char *leaf = sample_base64(sample_leaf());
+    AUTO_FREE char *behind = mem_printf(MIXED "%s%s\n--a b--\n%s", part, leaf, sample_pem());
+    AUTO_FREE char *front = mem_printf(MIXED "%s\n%s%s\n--a b--\n", sample_pem(), part, leaf);
+    AUTO_FREE char *neither = mem_printf(MIXED "%s%s\n--a b--\nBye\n", part, leaf);
+
+    sample_holds(span_text(behind), 2, "behind");
+    sample_holds(span_text(front), 2, "in front");
+    ck_origin(span_text(front), "mail text", "mail with 1 attachment: PEM with 2 certificates");
+    ck_origin(span_text(neither), "attachment 1.cer",
+              "mail with 1 attachment: DER with 1 certificate");
+}
+END_TEST
+
 /* DER and PKCS#7, the signature of a signed mail, and two attachments together. */
 START_TEST(test_binary)
 {
@@ -258,6 +276,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, sample_make, sample_done);
     tcase_add_test(tcase, test_body);
     tcase_add_test(tcase, test_attachment);
+    tcase_add_test(tcase, test_around);
     tcase_add_test(tcase, test_binary);
     tcase_add_test(tcase, test_forwarded);
     tcase_add_test(tcase, test_bounds);

@@ -73,6 +73,25 @@ START_TEST(test_glued)
 }
 END_TEST
 
+/* DER and PEM one behind the other. */
+START_TEST(test_glued_forms)
+{
+    ck_made("cat c.der ca.pem >x", LEAF "; " CA);
+    ck_made("cat c.pem ca.der >x", LEAF "; " CA);
+    ck_made("cat c.der c.pem ca.der >x", LEAF "; " CA);
+    ck_made("{ printf '%s' \"$(cat c.pem)\"; cat ca.der; printf '\\r\\n'; } >x", LEAF "; " CA);
+    ck_made("{ cat c.pem; head -c 300 ca.der; } >x",
+            LEAF "; broken truncated: the end of what was announced is missing");
+    ck_made("{ cat c.pem; printf '0A0%070d' 1; } >x", LEAF);
+    ck_made("{ cat c.der; echo '-----BEGIN '; head -c 100 /dev/zero; } >x", LEAF
+            "; broken damaged: 112 bytes follow the end of it: plain text without a \"-----BEGIN "
+            "CERTIFICATE-----\" block");
+    ck_made("openssl pkey -in k.pem -pubout -out p && cat c.der p >x", LEAF
+            "; broken damaged: 178 bytes follow the end of it: PEM with nothing that can be used: "
+            "a public key");
+}
+END_TEST
+
 /* RFC 4346: a SEQUENCE of certificates; and the one of Netscape. */
 START_TEST(test_sequences)
 {
@@ -275,6 +294,7 @@ int main(void)
     tcase_set_timeout(tcase, TESTING_SLOW_SECONDS);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_glued);
+    tcase_add_test(tcase, test_glued_forms);
     tcase_add_test(tcase, test_sequences);
     tcase_add_test(tcase, test_pkcs7);
     tcase_add_test(tcase, test_crl);

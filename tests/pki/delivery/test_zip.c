@@ -110,6 +110,8 @@ START_TEST(test_writers)
         "cat c.pem | zip -q - - >x.zip",
         "zip -q x.zip c.pem && echo 'a comment' | zip -q -z x.zip",
         "zip -q y.zip c.pem && { head -c 4000 /dev/zero; cat y.zip; } >x.zip; zip -qA x.zip",
+        "zip -q x.zip c.pem && head -c 5000 /dev/zero >>x.zip",
+        "zip -q x.zip c.pem && printf '\\r\\n' >>x.zip",
     };
 
     for (size_t i = 0; i < COUNT_OF(scripts); i++) {
@@ -308,6 +310,7 @@ START_TEST(test_cut)
         ck_lie(&cut, "cut");
     }
     memcpy(longer.data, file.data, file.len);
+    longer.data[file.len] = 'x';
     ck_lie(&longer, "longer");
 }
 END_TEST
