@@ -100,7 +100,8 @@ static int add_set(const X509_NAME *name, int at, struct buf *ret)
             return -1;
         blobs_add(&entries, span_of(normal.data, normal.len));
     }
-    qsort(entries.items, entries.count, sizeof *entries.items, compare);
+    if (entries.count > 1)
+        qsort(entries.items, entries.count, sizeof *entries.items, compare);
     buf_add(ret, &entries.count, sizeof entries.count);
     for (size_t i = 0; i < entries.count; i++)
         buf_add(ret, entries.items[i].data, entries.items[i].len);

@@ -41,7 +41,7 @@ static size_t take_header(char *data, size_t size, size_t count, void *self)
 }
 
 /* The body is of no interest: the transfer ends with its first byte. */
-static size_t refuse_body(char *data, size_t size, size_t count, void *self)
+static size_t refuse_body(const char *data, size_t size, size_t count, void *self)
 {
     (void)data;
     (void)size;

@@ -12,7 +12,6 @@
 #include "pki/delivery/text.h"
 #include "pki/delivery/wrapped.h"
 #include "pki/der.h"
-#include "pki/der.h"
 
 /* What was met on the way through one text. */
 struct finds {

@@ -14,8 +14,8 @@ int kinds_read_binary(struct span file, struct reading *reading, struct error *e
 
 /* The form of a text ("an HTML page", "JSON"), and what is known by its first words ("an SSH public
  * key"); NULL for plain text. */
-const char *kinds_of_text(struct span text);
-const char *kinds_of_other_text(struct span text);
+const char *kinds_of_text(struct span raw);
+const char *kinds_of_other_text(struct span raw);
 
 /* No control characters but blanks; of any character set with ASCII in it. */
 bool kinds_is_text(struct span file);

@@ -144,8 +144,10 @@ static bool looks_signed(struct span content)
 {
     struct der_item item;
 
-    return der_take(&content, DER_SEQUENCE, &item) && der_take(&content, DER_SEQUENCE, &item) &&
-           der_take(&content, DER_BIT_STRING, &item) && content.len == 0;
+    for (int i = 0; i < 2; i++)
+        if (!der_take(&content, DER_SEQUENCE, &item))
+            return false;
+    return der_take(&content, DER_BIT_STRING, &item) && content.len == 0;
 }
 
 bool signed_is_sequence(struct span content)

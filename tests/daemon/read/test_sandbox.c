@@ -284,7 +284,7 @@ int main(void)
     Suite *suite = suite_create("sandbox");
     TCase *tcase = tcase_create("sandbox");
 
-    tcase_set_timeout(tcase, TESTING_SLOW_SECONDS / 2);
+    tcase_set_timeout(tcase, TESTING_SLOW_SECONDS);
     tcase_add_test(tcase, outside_as_root);
     tcase_add_test(tcase, outside_as_somebody);
     tcase_add_loop_test(tcase, forbidden_as_root, 0, COUNT_OF(forbidden));
