@@ -17,7 +17,9 @@ static struct error err;
 
 void making(const char *script)
 {
-    AUTO_FREE char *line = mem_printf("cd %s && { %s; } 2>&1", testing_dir(), script);
+    static const char legacy[] = "-provider legacy -provider default";
+    AUTO_FREE char *line =
+        mem_printf("cd %s && LEGACY='%s' && { %s; } 2>&1", testing_dir(), legacy, script);
 
     ck_ok(proc_run_checked((const char *[]){"/bin/sh", "-c", line, NULL}, DEADLINE, &err));
 }

@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "pki/delivery/delivery.h"
 
-/* Runs a line of sh in the folder of this test; fails the test when it fails. */
+/* Runs a line of sh in the folder of this test; fails the test when it fails. $LEGACY are the
+ * options of openssl(1) for old ciphers. */
 void making(const char *script);
 
 /* A file of that folder, owned by the caller. */

@@ -106,7 +106,6 @@ START_TEST(test_encrypted)
     AUTO_BLOB struct blob key = made("rk.der"), pub = made("rk.pub");
     uint8_t spki[SHA256_LEN];
 
-    setenv("LEGACY", "-provider legacy -provider default", 1);
     sha256_of(blob_span(&pub), spki);
     for (size_t i = 0; i < COUNT_OF(scripts); i++) {
         making(scripts[i]);
