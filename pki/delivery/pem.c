@@ -28,6 +28,8 @@ void pem_block_done(struct pem_block *block)
 
 struct span pem_rest(const struct pem_reader *reader)
 {
+    if (reader->text.len == 0)
+        return reader->text;
     return span_of(reader->text.data + reader->gap, reader->text.len - reader->gap);
 }
 
