@@ -343,7 +343,7 @@ class Round:
             return
         if self.plan.instant and not self.killer.fired.is_set():
             return
-        lab.wait_for(self.is_as_before, 20, "the old pair to be back between two attempts")
+        lab.wait_for(self.is_as_before, 60, "the old pair to be back between two attempts")
         lab.refuse(self.plan.undo, False)
         self.relented = True
 
@@ -404,7 +404,7 @@ class Round:
         assert modes == ["0o600", "0o644"], modes
         verified, sent = lab.served_chain()
         assert verified and len(sent) == 2, f"wanted leaf and intermediate, got {sent}"
-        seen = lab.wait_for(lambda: self.clients_saw(new), 20, "the clients to see the new certificate")
+        seen = lab.wait_for(lambda: self.clients_saw(new), 60, "the clients to see the new certificate")
         assert seen["failures"] == 0, seen
         served = {int(serial, 16) for serial, count in seen["served"].items()
                   if count > self.served_before.get(serial, 0)}
@@ -510,7 +510,7 @@ class Soak:
         plan = Plan("measure", True, "", None, (), Delivery("parts", "leaf", 1.2))
         began = time.monotonic()
         self.lab.spawn_daemon()
-        self.lab.wait_for(self.lab.answers, 20, "the daemon to answer")
+        self.lab.wait_for(self.lab.answers, 60, "the daemon to answer")
         start = time.monotonic() - began
         one = Round(self.lab, plan)
         seconds = one.drive()
