@@ -56,6 +56,22 @@ static int insert(struct inventory *inventory, const struct quarantine_row *row,
     return statement_run(&statement, err);
 }
 
+/* Each kind has its own bound: strangers' leaves push out no leaf of ours. */
+static int prune_kind(struct inventory *inventory, enum quarantine_why why, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "DELETE FROM quarantine WHERE why = ?1 AND id <= (SELECT id FROM"
+                            " quarantine WHERE why = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_text(&statement, whys[why]);
+    statement_bind_int(&statement, QUARANTINE_MAX);
+    return statement_run(&statement, err);
+}
+
 /* By index, from the newest: the first one past the bound, and all that are older, go. */
 static int prune(struct inventory *inventory, const struct quarantine_row *row, struct error *err)
 {
@@ -67,12 +83,7 @@ static int prune(struct inventory *inventory, const struct quarantine_row *row, 
                     "DELETE FROM quarantine WHERE spki_sha256 = ?1 AND id <= (SELECT id FROM"
                     " quarantine WHERE spki_sha256 = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
                     row->spki_sha256, QUARANTINE_KEY_MAX, err);
-    if (rc == 0)
-        rc = change(inventory,
-                    "DELETE FROM quarantine WHERE id <= (SELECT id FROM quarantine"
-                    " ORDER BY id DESC LIMIT 1 OFFSET ?)",
-                    NULL, QUARANTINE_MAX, err);
-    return rc;
+    return rc < 0 ? rc : prune_kind(inventory, row->why, err);
 }
 
 int quarantine_add(struct inventory *inventory, const struct quarantine_row *row, struct error *err)

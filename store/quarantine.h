@@ -9,7 +9,7 @@
 #include "pki/cert.h"
 #include "store/inventory.h"
 
-/* At most so many leaves in all, and for one public key. */
+/* At most so many leaves of each kind below, and for one public key. */
 enum { QUARANTINE_MAX = 1000, QUARANTINE_KEY_MAX = 64 };
 
 /* clang-format off */

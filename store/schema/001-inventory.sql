@@ -256,7 +256,7 @@ CREATE TABLE quarantine (
 
 CREATE INDEX quarantine_by_spki ON quarantine (spki_sha256);
 CREATE INDEX quarantine_by_end ON quarantine (not_after) WHERE not_after IS NOT NULL;
-CREATE INDEX quarantine_by_chain ON quarantine (id) WHERE why = 'chain';
+CREATE INDEX quarantine_by_why ON quarantine (why, id);
 CREATE INDEX quarantine_unbound ON quarantine (id) WHERE delivery_id IS NULL;
 CREATE INDEX quarantine_by_delivery ON quarantine (delivery_id) WHERE delivery_id IS NOT NULL;
 

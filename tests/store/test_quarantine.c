@@ -166,6 +166,21 @@ START_TEST(is_bounded_by_key_and_in_all)
 }
 END_TEST
 
+/* Whoever can write to the folder can fill one kind, that of leaves nobody asked for. */
+START_TEST(strangers_push_out_none_of_ours)
+{
+    add(1, 1, 200, 100, QUARANTINE_CHAIN);
+    add(2, 2, 200, 100, QUARANTINE_RETIRED);
+    ck_ok(inventory_begin(inventory, &err));
+    for (int i = 0; i < QUARANTINE_MAX + 5; i++)
+        add(1000 + i, 1000 + i, 200, 100, QUARANTINE_NO_REQUEST);
+    ck_ok(inventory_commit(inventory, &err));
+    ck_assert(!has(1004));
+    ck_assert(has(1005));
+    ck_assert(has(1) && has(2));
+}
+END_TEST
+
 START_TEST(a_disclosed_key_is_known_from_its_first_time)
 {
     const uint8_t key[SHA256_LEN] = {1}, other[SHA256_LEN] = {2};
@@ -195,6 +210,7 @@ int main(void)
     tcase_add_test(tcase, is_found_by_key_and_by_what_it_waits_for);
     tcase_add_test(tcase, what_has_ended_goes_first);
     tcase_add_test(tcase, is_bounded_by_key_and_in_all);
+    tcase_add_test(tcase, strangers_push_out_none_of_ours);
     tcase_add_test(tcase, a_disclosed_key_is_known_from_its_first_time);
     suite_add_tcase(suite, tcase);
     return testing_run(suite);
