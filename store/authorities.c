@@ -183,13 +183,12 @@ int authorities_get(struct inventory *inventory, const uint8_t sha256[SHA256_LEN
     return rc;
 }
 
-int authorities_set_anchored(struct inventory *inventory, const uint8_t sha256[SHA256_LEN],
-                             const uint8_t anchor_sha256[SHA256_LEN], utc_t at, struct error *err)
+/* One change of what is known of a CA: ?1 the time, ?2 its anchor, ?3 itself. */
+static int note(struct inventory *inventory, const char *sql, const uint8_t sha256[SHA256_LEN],
+                const uint8_t anchor_sha256[SHA256_LEN], utc_t at, struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
-    int rc = statement_open(
-        inventory, "UPDATE authorities SET anchored_at = ?, anchor_sha256 = ? WHERE sha256 = ?",
-        &statement, err);
+    int rc = statement_open(inventory, sql, &statement, err);
 
     if (rc < 0)
         return rc;
@@ -199,21 +198,21 @@ int authorities_set_anchored(struct inventory *inventory, const uint8_t sha256[S
     return statement_run(&statement, err);
 }
 
+int authorities_set_anchored(struct inventory *inventory, const uint8_t sha256[SHA256_LEN],
+                             const uint8_t anchor_sha256[SHA256_LEN], utc_t at, struct error *err)
+{
+    return note(inventory,
+                "UPDATE authorities SET anchored_at = ?1, anchor_sha256 = ?2 WHERE sha256 = ?3",
+                sha256, anchor_sha256, at, err);
+}
+
 int authorities_set_used(struct inventory *inventory, const uint8_t sha256[SHA256_LEN],
                          const uint8_t anchor_sha256[SHA256_LEN], utc_t at, struct error *err)
 {
-    AUTO_STATEMENT struct statement statement = {0};
-    int rc = statement_open(inventory,
-                            "UPDATE authorities SET used_at = ?1, anchored_at = ?1,"
-                            " anchor_sha256 = ?2 WHERE sha256 = ?3",
-                            &statement, err);
-
-    if (rc < 0)
-        return rc;
-    statement_bind_utc(&statement, at);
-    statement_bind_hash(&statement, anchor_sha256);
-    statement_bind_hash(&statement, sha256);
-    return statement_run(&statement, err);
+    return note(inventory,
+                "UPDATE authorities SET used_at = ?1, anchored_at = ?1, anchor_sha256 = ?2"
+                " WHERE sha256 = ?3",
+                sha256, anchor_sha256, at, err);
 }
 
 int authorities_unanchor(struct inventory *inventory, const uint8_t anchor_sha256[SHA256_LEN],
