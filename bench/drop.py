@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Drops thousands of files into the folder of a real daemon at once and waits until each has its receipt.
 
-    drop.py [--files N] [--small N] [--daemon FILE] [--syncs] [--baseline]
+    drop.py [--files N] [--small N] [--daemon FILE] [--what mixed|authorities] [--syncs] [--baseline]
 
-Prints one line for each run: files, seconds from the first file to the last receipt, files a second, the greatest memory
-of the daemon and its children (VmHWM, summed), and with --syncs, in a run of its own since strace is slow, how many
-times it asked the disk to keep something. --small is the smaller run that the large one is compared with: work for one
+Prints one line for each run: files, seconds from the first file to the last receipt, files a second, processor time and
+the greatest memory of the daemon and its children (VmHWM, summed), and with --syncs, in a run of its own since strace is
+slow, how many times it asked the disk to keep something. --what authorities drops certificates of authorities that
+nobody here trusts, each another one: the most that a stranger can make the daemon look for. --small is the smaller run that the large one is compared with: work for one
 file must not grow with their number. --baseline adds what people do without a daemon, a shell loop that looks at each
 file with openssl, writes a note beside it, moves it and syncs. Everything is under one temporary folder
 (BENCH_TMPDIR, else /tmp).
@@ -16,6 +17,7 @@ import random
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -36,12 +38,13 @@ def materials(folder):
     leaves = [authority.sign(make_csr(key, f"host{number}.example.test"), 86400) for number in range(8)]
     chain = authority.chain()
     issuing = authority.pem(authority.intermediate)
-    return leaves, chain, issuing
+    root = authority.pem(authority.root)
+    return leaves, chain, issuing, root
 
 
 def mixed(number, source, parts):
-    """The content and the name of one file: what people drop, most of it not wanted."""
-    leaves, chain, issuing = parts
+    """Ending and content of one file: what people drop, most of it not wanted."""
+    leaves, chain, issuing, _ = parts
     leaf = leaves[number % len(leaves)]
     kinds = [
         lambda: ("cer", leaf),
@@ -53,8 +56,20 @@ def mixed(number, source, parts):
         lambda: ("bin", source.randbytes(source.choice((10, 3000, 40000)))),
         lambda: ("pem", to_pem_kept(leaf)[:200 + number % 300]),
     ]
-    ending, data = kinds[number % len(kinds)]()
-    return f"delivery {number:06d}.{ending}", data
+    return kinds[number % len(kinds)]()
+
+
+def strangers(number, _source, parts):
+    """A certificate of an authority: one of a name of its own, one of a name that all share, one root. Made of a real
+    one by other bytes of the same length, so that its signature holds no more: its issuer must be tried to see that."""
+    _, _, issuing, root = parts
+    kind = number % 3
+    der = ssl.PEM_cert_to_DER_cert((issuing if kind < 2 else root).decode())
+    number = b"%07d" % number
+    if kind == 1:  # in the public key: another certificate, the same names
+        at = der.rindex(bytes.fromhex("0342 0004")) + 4
+        return "crt", der[:at] + number + der[at + 7:]
+    return "crt", der.replace(b"Example", number) if kind == 2 else number.join(der.rsplit(b"Example", 1))
 
 
 KEPT = {}
@@ -66,13 +81,14 @@ def to_pem_kept(der):
     return KEPT[der]
 
 
-def prepare(folder, count, parts):
+def prepare(folder, count, parts, make=mixed):
     """The files, outside of the drop folder but on its file system."""
     os.makedirs(folder)
     source = random.Random(count)
     names = []
     for number in range(count):
-        name, data = mixed(number, source, parts)
+        ending, data = make(number, source, parts)
+        name = f"delivery {number:06d}.{ending}"
         with open(os.path.join(folder, name), "wb") as out:
             out.write(data)
         names.append(name)
@@ -91,6 +107,11 @@ def tree_of(pid):
     return found
 
 
+def root_of(started, trace):
+    """The daemon's process id: strace is its parent."""
+    return tree_of(started.pid)[1] if trace else started.pid
+
+
 def memory(pid):
     """KiB of the peak resident memory, summed over the process tree."""
     total = 0
@@ -104,13 +125,13 @@ def memory(pid):
 
 
 def busy(pid):
-    """Seconds of processor time of the process tree."""
+    """Seconds of processor time of the process tree and of those of it that ended."""
     total = 0
     for one in tree_of(pid):
         try:
             with open(f"/proc/{one}/stat", encoding="ascii", errors="replace") as text:
                 words = text.read().rpartition(")")[2].split()
-            total += (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+            total += sum(map(int, words[11:15])) / os.sysconf("SC_CLK_TCK")
         except OSError:
             pass
     return total
@@ -142,16 +163,17 @@ def left(folder):
     return sum(1 for entry in os.scandir(os.path.join(folder, "drop")) if entry.is_file())
 
 
-def run_daemon(program, count, parts, trace=False, patience=600):
+def run_daemon(program, count, parts, make=mixed, trace=False, patience=600):
     """One run: (seconds, KiB, syncs or None, seconds of processor time)."""
     folder = tempfile.mkdtemp(prefix="unlapsed-bench-", dir=os.environ.get("BENCH_TMPDIR", "/tmp"))
     counts = os.path.join(folder, "strace")
     argv = [program, "-c", configure(folder), "--log-level", "5"]
     if trace:
         argv = ["strace", "-f", "--seccomp-bpf", "-c", "-e", "trace=" + SYNCS, "-o", counts] + argv
-    names = prepare(os.path.join(folder, "ready"), count, parts)
+    names = prepare(os.path.join(folder, "ready"), count, parts, make)
     with open(os.path.join(folder, "log"), "wb") as log:
         daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    kib = 0
     try:
         while not os.path.exists(os.path.join(folder, "api.sock")):
             if daemon.poll() is not None:
@@ -166,12 +188,12 @@ def run_daemon(program, count, parts, trace=False, patience=600):
             if time.monotonic() - began > patience:
                 sys.exit(f"{answered(folder)} of {count} answered after {patience} s: {folder}/log")
             time.sleep(0.1)
+            kib = max(kib, memory(root_of(daemon, trace)))
         seconds = time.monotonic() - began
         cpu = busy(daemon.pid)
-        kib = memory(tree_of(daemon.pid)[1] if trace else daemon.pid)
     finally:
         if daemon.poll() is None:
-            os.kill(tree_of(daemon.pid)[-1] if trace else daemon.pid, signal.SIGTERM)
+            os.kill(root_of(daemon, trace), signal.SIGTERM)
         daemon.wait(60)
     syncs = None
     if trace:
@@ -200,12 +222,16 @@ def run_loop(count, parts):
     return seconds
 
 
+KINDS = {"mixed": mixed, "authorities": strangers}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", type=int, default=10000)
     parser.add_argument("--small", type=int, default=1000)
     parser.add_argument("--daemon", default=os.path.join(os.environ.get("BUILD_ROOT", os.path.join(HERE, "..", "build")),
                                                          "daemon", "unlapsed"))
+    parser.add_argument("--what", choices=KINDS, default="mixed")
     parser.add_argument("--syncs", action="store_true")
     parser.add_argument("--baseline", action="store_true")
     options = parser.parse_args()
@@ -213,12 +239,12 @@ def main():
         parts = materials(folder)
         for count in (options.small, options.files):
             if count > 0:
-                seconds, kib, _, cpu = run_daemon(options.daemon, count, parts)
+                seconds, kib, _, cpu = run_daemon(options.daemon, count, parts, KINDS[options.what])
                 print(f"daemon: {count} files in {seconds:.1f} s, {count / seconds:.0f} files/s, "
                       f"{cpu:.1f} s of processor time, peak {kib / 1024:.1f} MiB",
                       flush=True)
         if options.syncs:
-            _, _, syncs, _ = run_daemon(options.daemon, options.small, parts, trace=True)
+            _, _, syncs, _ = run_daemon(options.daemon, options.small, parts, KINDS[options.what], trace=True)
             print(f"daemon: {options.small} files with {syncs} syncs, {syncs / options.small:.2f} a file", flush=True)
         if options.baseline:
             seconds = run_loop(options.small, parts)
