@@ -11,9 +11,26 @@ enum {
     LONGEST_SLEEP_MS = 3600000 /* the wall clock may be set meanwhile */
 };
 
+/* Between two pieces of work, so that a million plans to be made again keep nobody waiting. */
+static int plan_more(struct lane *lane, struct error *err)
+{
+    int rc = life_plan_more(&lane->life, err);
+
+    lane->planning = rc != E_NOT_FOUND;
+    return rc == E_NOT_FOUND ? 0 : rc;
+}
+
 int lane_renewals(struct lane *lane, utc_t *ret_at, struct error *err)
 {
-    return life_step(&lane->life, false, ret_at, err);
+    if (lane->other_rules) {
+        life_look_at_anchors(&lane->life);
+        lane->other_rules = false;
+        lane->planning = true;
+    }
+    int rc = life_step(&lane->life, false, ret_at, err);
+    if (!lane->planning || (rc < 0 && rc != E_NOT_FOUND))
+        return rc;
+    return plan_more(lane, err);
 }
 
 int lane_deployments(struct lane *lane, utc_t *ret_at, struct error *err)

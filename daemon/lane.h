@@ -47,8 +47,9 @@ struct lane {
     const char *name;
     lane_fn run;
     struct life life;
-    int rounds;            /* pieces of work before the loop is asked again; 0: many */
-    struct drop *drop;     /* of the intake lane, as the next two */
+    int rounds;        /* pieces of work before the loop is asked again; 0: many */
+    bool other_rules;  /* of the lane of renewals: it looks for what a new configuration changes */
+    struct drop *drop; /* of the intake lane, as the next two */
     const char *drop_path; /* borrowed */
     seconds_t drop_scan;
     /* Called on the loop's thread when the lane came to rest. */
@@ -60,6 +61,7 @@ struct lane {
     atomic_bool held; /* the worker looks at it between two pieces of work */
     bool busy, again;
     bool did_something;
+    bool planning; /* plans are being made anew */
     bool waits;    /* it only waited for the time to try again */
     char *failure; /* that was logged and has not passed */
     struct intake_state intake;

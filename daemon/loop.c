@@ -132,6 +132,7 @@ static int open_lanes(struct loop *loop, struct error *err)
         loop->lanes[i].name = names[i];
         loop->lanes[i].run = runs[i];
     }
+    loop->lanes[LANE_RENEWALS].other_rules = true;
     loop->lanes[LANE_INTAKE].drop = loop->drop;
     loop->lanes[LANE_INTAKE].drop_path = loop->config->drop;
     loop->lanes[LANE_INTAKE].drop_scan = loop->config->drop_scan;
@@ -161,7 +162,7 @@ static int open_parts(struct loop *loop, struct error *err)
         drop_expect_mount(loop->drop);
     if (rc == 0) {
         life_from(loop, inventory, &loop->api_life);
-        rc = life_plan_all(&loop->api_life, err);
+        rc = life_plan_begin(&loop->api_life, false, err);
     }
     return rc < 0 ? rc : open_lanes(loop, err);
 }
@@ -230,8 +231,9 @@ static void put_into_force(struct loop *loop, struct config *config, struct real
     api_set_context(loop->api, &context);
     world_close(old_world);
     config_free(old_config);
-    if (life_plan_all(&loop->api_life, &err) < 0)
+    if (life_plan_begin(&loop->api_life, false, &err) < 0)
         log_error("not-planned", "%s", err.text);
+    loop->lanes[LANE_RENEWALS].other_rules = true;
     log_notice("config", "the new configuration is in force");
 }
 

@@ -157,6 +157,13 @@ struct next {
 struct next policy_next(const struct certificate_facts *facts, const struct policy *policy,
                         utc_t now);
 
+/*
+ * By when an action should be done: of all that is due the nearest comes first. The end of what is
+ * in service or of its chain, though not before the action itself is due; a week after it was asked
+ * for where nothing is in service. UTC_NEVER: whenever there is time.
+ */
+utc_t policy_deadline(const struct certificate_facts *facts, const struct next *next);
+
 /* What is to be told of the end of the certificate in service, whatever else is due: a failure of
  * something that is more urgent must not keep people from hearing of it. */
 struct next policy_next_telling(const struct certificate_facts *facts, const struct policy *policy,

@@ -2,7 +2,7 @@
 
 #include <limits.h>
 
-enum { MINUTE = 60, DAY = 86400, EXPIRED_DAILY_DAYS = 7, CHAIN_LEAD_DAYS = 21 };
+enum { MINUTE = 60, DAY = 86400, EXPIRED_DAILY_DAYS = 7, CHAIN_LEAD_DAYS = 21, NEW_DAYS = 7 };
 
 /* The time that stands n seconds before `at`, for an `at` that may be "never". */
 static utc_t before(utc_t at, seconds_t n)
@@ -254,4 +254,18 @@ struct next policy_next_telling(const struct certificate_facts *facts, const str
     if (facts->retired_at == UTC_NEVER)
         offer_telling(&best, facts, policy, now);
     return best;
+}
+
+utc_t policy_deadline(const struct certificate_facts *facts, const struct next *next)
+{
+    utc_t end = facts->live_not_after;
+
+    if (next->action == ACTION_NONE)
+        return UTC_NEVER;
+    if (facts->accepted)
+        end = utc_min(end, utc_min(facts->not_after, facts->chain_not_after));
+    else if (end == UTC_NEVER)
+        end =
+            utc_add(facts->open.exists ? facts->open.created_at : facts->added_at, NEW_DAYS * DAY);
+    return end < next->at ? next->at : end;
 }

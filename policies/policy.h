@@ -115,6 +115,13 @@ const struct policy *policies_get(const struct policies *policies, const char *n
 size_t policies_count(const struct policies *policies);
 const struct policy *policies_at(const struct policies *policies, size_t index);
 
+/* Raised with any change of the code that plans (next.c, policy.c): plans are then made anew. */
+enum { POLICY_PLAN_RULES = 1 };
+
+/* Everything of all policies that plans depend on, as text: while it stays the same the plans in
+ * the inventory are right. */
+void policies_describe_plans(const struct policies *policies, struct buf *ret);
+
 /* Any policy takes delivered keys: then the reader must hand them out. */
 bool policies_take_keys(const struct policies *policies);
 

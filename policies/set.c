@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/embed.h"
@@ -214,6 +215,28 @@ const struct policy *policies_get(const struct policies *policies, const char *n
 size_t policies_count(const struct policies *policies)
 {
     return policies->count;
+}
+
+static void describe_plans(const struct policy *policy, struct buf *ret)
+{
+    const struct lead *lead = &policy->lead;
+
+    buf_printf(ret, "%s lead %" PRId64 " %a %a %" PRId64 " %" PRId64, policy->name, lead->absolute,
+               lead->fraction, lead->most_fraction, lead->least, lead->most);
+    for (size_t i = 0; i < policy->retry_count; i++)
+        buf_printf(ret, " retry %" PRId64, policy->retry[i]);
+    for (size_t i = 0; i < policy->ladder_count; i++)
+        buf_printf(ret, " ladder %a %" PRId64, policy->ladder_fraction[i],
+                   policy->ladder_absolute[i]);
+    buf_printf(ret, " chain %" PRId64 " remind %" PRId64 " aia %d\n", policy->chain_wait,
+               policy->remind_every, policy->aia);
+}
+
+void policies_describe_plans(const struct policies *policies, struct buf *ret)
+{
+    buf_printf(ret, "rules %d\n", POLICY_PLAN_RULES);
+    for (size_t i = 0; i < policies->count; i++)
+        describe_plans(policies->shown[i], ret);
 }
 
 bool policies_take_keys(const struct policies *policies)

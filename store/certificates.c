@@ -5,9 +5,10 @@
 #include "store/statement.h"
 #include "store/transaction.h"
 
-#define COLUMNS                                                                  \
-    "id, name, policy, added_at, retired_at, next_at, next_action, next_target," \
-    " ladder_told, expired_told_at"
+#define COLUMNS                                                                             \
+    "id, name, policy, added_at, retired_at, next_at, next_action, next_target, deadline, " \
+    "ends_at,"                                                                              \
+    " state, ladder_told, expired_told_at"
 
 void certificate_row_done(struct certificate_row *row)
 {
@@ -15,6 +16,7 @@ void certificate_row_done(struct certificate_row *row)
     free(row->policy);
     names_done(&row->names);
     free(row->next_action);
+    free(row->state);
     *row = (struct certificate_row){0};
 }
 
@@ -72,6 +74,9 @@ static int read_row(struct statement *statement, struct certificate_row *ret, st
     row.next_at = statement_read_utc(statement);
     row.next_action = statement_read_text(statement);
     row.next_target = statement_read_int(statement);
+    row.deadline = statement_read_utc(statement);
+    row.ends_at = statement_read_utc(statement);
+    row.state = statement_read_text(statement);
     row.ladder_told = (size_t)statement_read_int(statement);
     row.expired_told_at = statement_read_utc(statement);
     int rc = san_read(statement->inventory,
@@ -152,6 +157,23 @@ int certificates_each(struct inventory *inventory, const char *after, size_t lim
     return rc < 0 ? rc : each(inventory, &ids, fn, self, err);
 }
 
+int certificates_each_after(struct inventory *inventory, int64_t id, size_t limit,
+                            certificate_fn fn, void *self, struct error *err)
+{
+    AUTO_IDS struct ids ids = {0};
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(
+        inventory, "SELECT id FROM certificates WHERE id > ? ORDER BY id LIMIT ?", &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_int(&statement, id);
+    statement_bind_int(&statement, (int64_t)limit);
+    rc = statement_ids(&statement, &ids, err);
+    statement_done(&statement);
+    return rc < 0 ? rc : each(inventory, &ids, fn, self, err);
+}
+
 static int ids_by_text(struct inventory *inventory, const char *sql, const char *text,
                        struct ids *ret, struct error *err)
 {
@@ -194,24 +216,6 @@ int certificates_count(struct inventory *inventory, int64_t *ret, struct error *
     if (rc == 0)
         *ret = statement_read_int(&statement);
     return rc;
-}
-
-int certificates_set_plan(struct inventory *inventory, int64_t id, utc_t next_at,
-                          const char *next_action, int64_t next_target, struct error *err)
-{
-    AUTO_STATEMENT struct statement statement = {0};
-    int rc = statement_open(inventory,
-                            "UPDATE certificates SET next_at = ?, next_action = ?, next_target = ?"
-                            " WHERE id = ?",
-                            &statement, err);
-
-    if (rc < 0)
-        return rc;
-    statement_bind_utc(&statement, next_at);
-    statement_bind_text(&statement, next_action);
-    statement_bind_id(&statement, next_target);
-    statement_bind_int(&statement, id);
-    return statement_change(&statement, err, "certificate %" PRId64, id);
 }
 
 int certificates_set_told(struct inventory *inventory, int64_t id, size_t ladder_told,
@@ -272,38 +276,4 @@ int certificates_set_retired(struct inventory *inventory, int64_t id, utc_t at, 
     if (rc == 0)
         rc = release_files(inventory, id, at, err);
     return rc < 0 ? rc : atomic_commit(&atomic, err);
-}
-
-/* The conditions repeat those of the two partial indexes; "next_at < never" is their "IS NOT NULL"
- * in the form that lets SQLite search and not scan. */
-#define FIRST_DUE(action)                                \
-    "SELECT id, next_at FROM certificates WHERE " action \
-    " AND retired_at IS NULL AND next_at < 9223372036854775807 ORDER BY next_at, id LIMIT 1"
-
-int certificates_next_due(struct inventory *inventory, bool deploy, utc_t now, int64_t *ret_id,
-                          utc_t *ret_at, struct error *err)
-{
-    AUTO_STATEMENT struct statement statement = {0};
-    bool row = false;
-    int64_t id = 0;
-    utc_t at = UTC_NEVER;
-    int rc = statement_open(inventory,
-                            deploy ? FIRST_DUE("next_action = 'deploy'")
-                                   : FIRST_DUE("next_action <> 'deploy'"),
-                            &statement, err);
-
-    if (rc == 0)
-        rc = statement_step(&statement, &row, err);
-    if (rc < 0)
-        return rc;
-    if (row) {
-        id = statement_read_int(&statement);
-        at = statement_read_utc(&statement);
-    }
-    if (!row || at > now) {
-        *ret_at = at;
-        return error_set(err, E_NOT_FOUND, "certificates: nothing is due");
-    }
-    *ret_id = id;
-    return 0;
 }

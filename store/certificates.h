@@ -15,12 +15,15 @@ struct certificate_row {
     struct names names;
     utc_t added_at;
     utc_t retired_at;
-    /* The plan: what policies/ said last, so that due work is found by index. Always written again
-     * with the facts. */
+    /* The plan (store/schedule.h): what policies/ said last, so that due work and what lists ask
+     * for are found by index. Always written again with the facts. */
     utc_t next_at;
     char *next_action;   /* action_text() */
     int64_t next_target; /* 0 when the action has none */
-    size_t ladder_told;  /* stages of the live certificate's expiry ladder that people were told */
+    utc_t deadline;
+    utc_t ends_at;
+    char *state;        /* state_text() */
+    size_t ladder_told; /* stages of the live certificate's expiry ladder that people were told */
     utc_t expired_told_at;
 };
 void certificate_row_done(struct certificate_row *row);
@@ -43,26 +46,19 @@ int certificates_find(struct inventory *inventory, const char *name, struct cert
 typedef int (*certificate_fn)(void *self, const struct certificate_row *row, struct error *err);
 int certificates_each(struct inventory *inventory, const char *after, size_t limit,
                       certificate_fn fn, void *self, struct error *err);
+/* The same in the order of ids, after that of another. */
+int certificates_each_after(struct inventory *inventory, int64_t id, size_t limit,
+                            certificate_fn fn, void *self, struct error *err);
 int certificates_count(struct inventory *inventory, int64_t *ret, struct error *err);
 /* Those whose first name is this one; for "*.example.com" also those whose first name has one label
  * before it. Retired ones, too. */
 int certificates_by_first_name(struct inventory *inventory, const char *name, certificate_fn fn,
                                void *self, struct error *err);
 
-int certificates_set_plan(struct inventory *inventory, int64_t id, utc_t next_at,
-                          const char *next_action, int64_t next_target, struct error *err);
 int certificates_set_told(struct inventory *inventory, int64_t id, size_t ladder_told,
                           utc_t expired_told_at, struct error *err);
 /* Its targets' files are then free for others; UTC_NEVER takes it back, E_EXISTS when one of them
  * is in use by now. */
 int certificates_set_retired(struct inventory *inventory, int64_t id, utc_t at, struct error *err);
-
-/*
- * The most urgent certificate whose next action is due: deploy actions when `deploy`, all others
- * when not; of equals the oldest. One index look-up. E_NOT_FOUND when nothing is due; *ret_at then
- * tells when something will be (UTC_NEVER: nothing planned).
- */
-int certificates_next_due(struct inventory *inventory, bool deploy, utc_t now, int64_t *ret_id,
-                          utc_t *ret_at, struct error *err);
 
 #endif

@@ -3,14 +3,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/listing.h"
 #include "store/notices.h"
+#include "store/schedule.h"
 
 #include "daemon/api/json.h"
 #include "daemon/api/view.h"
 
-/* States are counted by looking at each certificate: past this many the reply says how far it got,
- * and the loop is not kept waiting. */
-enum { COUNTED_MAX = 5000, PROBLEMS_MAX = 100, STATES = 16 };
+/* As many problems are told; of those in a state that may be one, so many are looked at. */
+enum { PROBLEMS_MAX = 100, LOOKED_AT_MAX = 500, DUE_MAX = 1000, STATES = 16 };
 
 static const enum state all_states[] = {
 #define X(name, text, says) name,
@@ -21,7 +22,7 @@ static const enum state all_states[] = {
 struct tally {
     const struct api_call *call;
     int64_t states[STATES]; /* by enum state */
-    int64_t counted;
+    int64_t total;
     json_t *problems;
 };
 
@@ -37,20 +38,63 @@ static void add_problem(json_t *problems, const char *certificate, const char *t
     json_append(problems, item);
 }
 
-static int count(void *self, const struct certificate_row *row, struct error *err)
+static int64_t *count_of(struct tally *tally, const char *state)
+{
+    for (size_t i = 0; i < COUNT_OF(all_states); i++)
+        if (strcmp(state_text(all_states[i]), state) == 0)
+            return &tally->states[all_states[i]];
+    return &tally->states[STATE_UNKNOWN];
+}
+
+static void count(void *self, const char *state, int64_t number)
+{
+    struct tally *tally = self;
+
+    tally->total += number;
+    *count_of(tally, state) += number;
+}
+
+/* A state that time has changed since the plan was made: whatever does so makes an action due. */
+static int recount(void *self, const struct certificate_row *row, struct error *err)
 {
     struct tally *tally = self;
     struct view view;
     char problem[256];
     int rc = view_init(tally->call, row, &view, err);
 
-    if (rc != 0)
+    if (rc != 0 || strcmp(state_text(view.state), row->state) == 0)
         return rc;
+    --*count_of(tally, row->state);
     tally->states[view.state]++;
-    tally->counted++;
     if (view_problem(&view, problem, sizeof problem))
         add_problem(tally->problems, row->name, problem);
     return 0;
+}
+
+static int look(void *self, const struct certificate_row *row, struct error *err)
+{
+    struct tally *tally = self;
+    struct view view;
+    char problem[256];
+    int rc = view_init(tally->call, row, &view, err);
+
+    /* Of those that time has changed recount speaks. */
+    if (rc == 0 && strcmp(state_text(view.state), row->state) == 0 &&
+        view_problem(&view, problem, sizeof problem))
+        add_problem(tally->problems, row->name, problem);
+    return rc;
+}
+
+/* All that are in a state, while there is room for more problems. */
+static int look_at_state(struct tally *tally, enum state state, struct error *err)
+{
+    AUTO_PLACE struct listing_place next = {0};
+    const struct listing listing = {
+        .state = state_text(state), .ends_by = UTC_NEVER, .limit = LOOKED_AT_MAX};
+
+    if (json_array_size(tally->problems) == PROBLEMS_MAX)
+        return 0;
+    return listing_page(tally->call->context->life->inventory, &listing, look, tally, &next, err);
 }
 
 static int put_counts(const struct api_call *call, json_t *reply, json_t *problems,
@@ -58,18 +102,20 @@ static int put_counts(const struct api_call *call, json_t *reply, json_t *proble
 {
     struct inventory *inventory = call->context->life->inventory;
     struct tally tally = {.call = call, .problems = problems};
-    int64_t total;
-    int rc = certificates_count(inventory, &total, err);
+    int rc = certificates_count_states(inventory, count, &tally, err);
 
     if (rc == 0)
-        rc = certificates_each(inventory, "", COUNTED_MAX, count, &tally, err);
+        rc = certificates_each_due(inventory, call->now, DUE_MAX, recount, &tally, err);
+    for (size_t i = 0; rc == 0 && i < COUNT_OF(all_states); i++)
+        if (view_may_be_problem(all_states[i]))
+            rc = look_at_state(&tally, all_states[i], err);
     if (rc != 0)
         return rc;
     json_t *states = json_object();
     for (size_t i = 0; i < COUNT_OF(all_states); i++)
         json_put_number(states, state_text(all_states[i]), tally.states[all_states[i]]);
-    json_put_number(reply, "certificates", total);
-    json_put_number(reply, "counted", tally.counted);
+    json_put_number(reply, "certificates", tally.total);
+    json_put_number(reply, "counted", tally.total);
     json_put(reply, "states", states);
     return 0;
 }
@@ -129,16 +175,11 @@ static int find_next(struct inventory *inventory, struct certificate_row *ret, s
     for (int deploy = 0; deploy < 2; deploy++) {
         int64_t one = 0;
         utc_t at = UTC_NEVER;
-        /* Asked for the beginning of time nothing is due, and the answer is the first time at which
-         * something is; asked again for that time it names the certificate. */
-        int rc = certificates_next_due(inventory, deploy == 1, INT64_MIN, &one, &at, err);
+        int rc = certificates_next(inventory, deploy == 1, &one, &at, err);
 
-        if (rc == E_NOT_FOUND && at < best) {
-            rc = certificates_next_due(inventory, deploy == 1, at, &one, &(utc_t){0}, err);
-            if (rc == 0) {
-                id = one;
-                best = at;
-            }
+        if (rc == 0 && at < best) {
+            id = one;
+            best = at;
         }
         if (rc != 0 && rc != E_NOT_FOUND)
             return rc;

@@ -60,6 +60,27 @@ void view_put_head(json_t *object, const struct view *view)
     json_put(object, "next", next);
 }
 
+bool view_may_be_problem(enum state state)
+{
+    switch (state) {
+    case STATE_EXPIRED:
+    case STATE_REJECTED:
+    case STATE_WAITING_CHAIN:
+    case STATE_ROLLED_BACK:
+    case STATE_CHAIN_ENDS:
+    case STATE_DUE:
+    case STATE_REQUESTED:
+        return true;
+    case STATE_RETIRED:
+    case STATE_OK:
+    case STATE_UNKNOWN:
+    case STATE_HANDED_OVER:
+    case STATE_DEPLOYING:
+        break;
+    }
+    return false;
+}
+
 bool view_problem(const struct view *view, char *ret, size_t size)
 {
     const struct renewal_facts *open = &view->facts.open;

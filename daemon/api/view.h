@@ -24,6 +24,9 @@ const char *owner_text(enum owner owner);
 /* name, names, policy, state, says, not_after, next: what a list shows and all else begins with. */
 void view_put_head(json_t *object, const struct view *view);
 
+/* False when no certificate in this state can be a problem. */
+bool view_may_be_problem(enum state state);
+
 /* One sentence when somebody should look at it, else false: expired, refused, rolled back, waiting
  * for a chain, failing. */
 bool view_problem(const struct view *view, char *ret, size_t size);

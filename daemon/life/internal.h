@@ -37,6 +37,9 @@ int life_end_planned(struct life *life, int64_t certificate_id, int rc, struct e
  */
 int life_plan(struct life *life, int64_t certificate_id, struct error *err);
 
+/* Writes this plan, and the state, of the certificate in hand. Part of the open transaction. */
+int plan_write(struct life *life, const struct hand *hand, struct next next, struct error *err);
+
 /* An event by the daemon, now, of a certificate and a renewal (0: none). */
 int life_event(struct life *life, int64_t certificate_id, int64_t renewal_id, const char *kind,
                const char *format, ...) __attribute__((format(printf, 5, 6)));

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "store/schedule.h"
 
 /* A verb that left its own plan due is looked at again after this long, instead of in a busy loop.
  */
@@ -80,60 +81,6 @@ int life_end_planned(struct life *life, int64_t certificate_id, int rc, struct e
     return life_end(life, rc, err);
 }
 
-static int write_plan(struct life *life, const struct hand *hand, struct next next,
-                      struct error *err)
-{
-    char at[UTC_TEXT_MAX];
-    bool same = next.at == hand->row.next_at && hand->row.next_action &&
-                strcmp(hand->row.next_action, action_text(next.action)) == 0 &&
-                next.target_id == hand->row.next_target;
-
-    if (same)
-        return 0;
-    LOG_CONTEXT("certificate=%s", hand->row.name);
-    log_info("plan", "next: %s at %s", action_says(next.action), utc_format(next.at, at));
-    return certificates_set_plan(life->inventory, hand->row.id, next.at, action_text(next.action),
-                                 next.target_id, err);
-}
-
-int life_plan(struct life *life, int64_t certificate_id, struct error *err)
-{
-    AUTO_HAND struct hand hand = {0};
-    int rc = hand_take(life, certificate_id, &hand, err);
-
-    if (rc < 0)
-        return rc;
-    return write_plan(life, &hand, policy_next(&hand.facts, hand.policy, hand.now), err);
-}
-
-static int plan_one(void *self, const struct certificate_row *row, struct error *err)
-{
-    return life_plan(self, row->id, err);
-}
-
-/* Another anchor may be what a leaf has waited for. Where that cannot be found out now, plans are
- * made all the same: they do not depend on it, and the next news looks again. */
-static void look_again(struct life *life)
-{
-    struct error why = {0};
-    int rc = life_begin(life, &why);
-
-    if (rc == 0)
-        rc = life_look_again(life, "the configuration", &why);
-    if (life_end(life, rc, &why) < 0)
-        log_error("not-looked-again", "%s", why.text);
-}
-
-int life_plan_all(struct life *life, struct error *err)
-{
-    look_again(life);
-    int rc = life_begin(life, err);
-
-    if (rc == 0)
-        rc = certificates_each(life->inventory, "", SIZE_MAX, plan_one, life, err);
-    return life_end(life, rc, err);
-}
-
 int life_event(struct life *life, int64_t certificate_id, int64_t renewal_id, const char *kind,
                const char *format, ...)
 {
@@ -185,7 +132,7 @@ static int guard_against_loop(struct life *life, int64_t certificate_id, const s
     next.at = utc_add(hand.now, STUCK_SECONDS);
     rc = life_begin(life, err);
     if (rc == 0)
-        rc = write_plan(life, &hand, next, err);
+        rc = plan_write(life, &hand, next, err);
     return life_end(life, rc, err);
 }
 
@@ -218,7 +165,7 @@ static int put_off(struct life *life, struct hand *hand, const struct next *fail
     next.at = utc_add(hand->now, STUCK_SECONDS);
     int rc = life_begin(life, &second);
     if (rc == 0)
-        rc = write_plan(life, hand, next, &second);
+        rc = plan_write(life, hand, next, &second);
     rc = life_end(life, rc, &second);
     return rc == 0 ? 0 : error_set(err, code == E_NOT_FOUND ? E_IO : code, "%s", second.text);
 }
@@ -227,8 +174,9 @@ int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err)
 {
     AUTO_HAND struct hand hand = {0};
     int64_t id = 0;
-    int rc = certificates_next_due(life->inventory, deploy, life->world->now(life->world->self),
-                                   &id, ret_at, err);
+    size_t count = 0;
+    int rc = certificates_due(life->inventory, deploy, life->world->now(life->world->self), &id, 1,
+                              &count, ret_at, err);
 
     if (rc < 0)
         return rc;

@@ -58,9 +58,18 @@ int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err);
 /* One due notice; returns as life_step. */
 int life_send(struct life *life, utc_t *ret_at, struct error *err);
 
-/* After a start with other policies: looks again at what waits for its chain, since the anchors may
- * be others, and writes the next plan of every certificate, also when the look fails. */
-int life_plan_all(struct life *life, struct error *err);
+/* After a start or with another configuration: looks again at what waits for its chain, since the
+ * anchors may be others. What that fails for is logged; the next news looks again. */
+void life_look_at_anchors(struct life *life);
+
+/*
+ * Plans follow from facts and rules. life_plan_begin, after a start or with another configuration:
+ * when the rules are others than the plans were made by, or `anew`, all plans are to be made again;
+ * this only notes it. life_plan_more makes some of them and remembers how far it has come, across a
+ * crash, too; E_NOT_FOUND when all are made.
+ */
+int life_plan_begin(struct life *life, bool anew, struct error *err);
+int life_plan_more(struct life *life, struct error *err);
 
 /*
  * After a trust anchor was added: everything whose chain did not build, or ended in a root that was

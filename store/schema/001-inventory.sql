@@ -19,15 +19,25 @@ CREATE TABLE certificates (
     next_at         INTEGER,
     next_action     TEXT NOT NULL,
     next_target     INTEGER REFERENCES targets (id),
+    deadline        INTEGER, -- what is due is done in this order
+    urgency         INTEGER NOT NULL DEFAULT 9223372036854775807, -- the deadline once it is due
+    ends_at         INTEGER, -- of what is in service, as of the plan; as is the next
+    state           TEXT NOT NULL DEFAULT 'new',
     ladder_told     INTEGER NOT NULL DEFAULT 0,
     expired_told_at INTEGER
 ) STRICT;
 
--- What is due next, for each of the two lanes: the first entry is the answer.
-CREATE INDEX certificates_due_deploy ON certificates (next_at)
+-- What is due next, for each of the two lanes: the first entry is the answer. What is due comes by
+-- its deadline, before all that waits for its time.
+CREATE INDEX certificates_due_deploy ON certificates (urgency, next_at)
     WHERE next_action = 'deploy' AND retired_at IS NULL AND next_at IS NOT NULL;
-CREATE INDEX certificates_due_other ON certificates (next_at)
+CREATE INDEX certificates_due_other ON certificates (urgency, next_at)
     WHERE next_action <> 'deploy' AND retired_at IS NULL AND next_at IS NOT NULL;
+
+-- For lists. State and end are looked at again when the row is read: these only find it.
+CREATE INDEX certificates_by_end ON certificates (ends_at, name) WHERE ends_at IS NOT NULL;
+CREATE INDEX certificates_by_state ON certificates (state, name);
+CREATE INDEX certificates_by_policy ON certificates (policy, name);
 
 CREATE TABLE certificate_names (
     certificate_id INTEGER NOT NULL REFERENCES certificates (id),

@@ -6,6 +6,7 @@
 
 #include "store/certificates.h"
 #include "store/renewals.h"
+#include "store/schedule.h"
 #include "store/targets.h"
 
 struct inventory *sample_open(void)
@@ -78,6 +79,19 @@ int64_t sample_target(struct inventory *inventory, int64_t certificate_id, const
     row.files[BUNDLE_COMBINED] = path;
     ck_ok(targets_add(inventory, &row, &id, &err));
     return id;
+}
+
+int sample_plan(struct inventory *inventory, int64_t id, utc_t at, const char *action,
+                int64_t target, struct error *plan_err)
+{
+    const struct certificate_plan plan = {.next_at = at,
+                                          .next_action = action,
+                                          .next_target = target,
+                                          .deadline = UTC_NEVER,
+                                          .ends_at = UTC_NEVER,
+                                          .state = "ok"};
+
+    return certificates_set_plan(inventory, id, &plan, INT64_MIN, plan_err);
 }
 
 void sample_sql(const char *path, const char *sql)

@@ -18,6 +18,10 @@ int64_t sample_accepted(struct inventory *inventory, int64_t certificate_id, utc
 /* Writes /etc/ssl/NAME.pem. */
 int64_t sample_target(struct inventory *inventory, int64_t certificate_id, const char *name);
 
+/* A plan that waits for its time, of state "ok", without a deadline or an end. */
+int sample_plan(struct inventory *inventory, int64_t id, utc_t at, const char *action,
+                int64_t target, struct error *err);
+
 /* Collects the ids of a walk. */
 struct seen {
     struct inventory *inventory;

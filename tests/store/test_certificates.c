@@ -168,10 +168,10 @@ static int busy_callback(void *self, const struct certificate_row *row, struct e
     ck_assert_uint_eq(inner.count, 2);
     ck_ok(inventory_begin(seen->inventory, walk_err));
     sample_certificate(seen->inventory, added);
-    ck_ok(certificates_set_plan(seen->inventory, row->id, 5, "start", 0, walk_err));
+    ck_ok(sample_plan(seen->inventory, row->id, 5, "start", 0, walk_err));
     ck_ok(inventory_commit(seen->inventory, walk_err));
     ck_ok(inventory_begin(seen->inventory, walk_err));
-    ck_ok(certificates_set_plan(seen->inventory, row->id, 6, "start", 0, walk_err));
+    ck_ok(sample_plan(seen->inventory, row->id, 6, "start", 0, walk_err));
     inventory_rollback(seen->inventory);
     return see(self, row, walk_err);
 }
@@ -199,7 +199,7 @@ START_TEST(facts_are_set)
     int64_t id = sample_certificate(inventory, "www");
     int64_t target = sample_target(inventory, id, "www");
 
-    ck_ok(certificates_set_plan(inventory, id, 17, "deploy", target, &err));
+    ck_ok(sample_plan(inventory, id, 17, "deploy", target, &err));
     ck_ok(certificates_set_told(inventory, id, 3, 18, &err));
     ck_ok(certificates_set_retired(inventory, id, 19, &err));
     ck_ok(certificates_get(inventory, id, &row, &err));
@@ -209,11 +209,10 @@ START_TEST(facts_are_set)
     ck_assert_uint_eq(row.ladder_told, 3);
     ck_assert_int_eq(row.expired_told_at, 18);
     ck_assert_int_eq(row.retired_at, 19);
-    ck_fails(certificates_set_plan(inventory, 99, 1, "none", 0, &err), E_NOT_FOUND, "99");
+    ck_fails(sample_plan(inventory, 99, 1, "none", 0, &err), E_NOT_FOUND, "99");
     ck_fails(certificates_set_told(inventory, 99, 1, 1, &err), E_NOT_FOUND, "99");
     ck_fails(certificates_set_retired(inventory, 99, 1, &err), E_NOT_FOUND, "99");
-    ck_fails(certificates_set_plan(inventory, id, 1, "deploy", 99, &err), E_NOT_FOUND,
-             "FOREIGN KEY");
+    ck_fails(sample_plan(inventory, id, 1, "deploy", 99, &err), E_NOT_FOUND, "FOREIGN KEY");
 }
 END_TEST
 
@@ -240,57 +239,6 @@ START_TEST(retired_releases_its_files)
 }
 END_TEST
 
-static void ck_due(bool deploy, utc_t now, int64_t wanted)
-{
-    int64_t id = -1;
-    utc_t at = -1;
-
-    ck_ok(certificates_next_due(inventory, deploy, now, &id, &at, &err));
-    ck_assert_int_eq(id, wanted);
-}
-
-static void ck_not_due(bool deploy, utc_t now, utc_t wanted)
-{
-    int64_t id = -1;
-    utc_t at = -1;
-
-    ck_fails(certificates_next_due(inventory, deploy, now, &id, &at, &err), E_NOT_FOUND, "due");
-    ck_assert_int_eq(at, wanted);
-    ck_assert_int_eq(id, -1);
-}
-
-START_TEST(most_urgent_comes_first)
-{
-    ck_not_due(false, SAMPLE_NOW, UTC_NEVER);
-    int64_t a = sample_certificate(inventory, "a");
-    int64_t b = sample_certificate(inventory, "b");
-    int64_t c = sample_certificate(inventory, "c");
-    /* A new one is to be planned at once. */
-    ck_due(false, SAMPLE_NOW, a);
-    ck_not_due(false, SAMPLE_NOW - 1, SAMPLE_NOW);
-    ck_not_due(true, SAMPLE_NOW, UTC_NEVER);
-
-    ck_ok(certificates_set_plan(inventory, a, 300, "deploy", 0, &err));
-    ck_ok(certificates_set_plan(inventory, b, 200, "start", 0, &err));
-    ck_ok(certificates_set_plan(inventory, c, 100, "deploy", 0, &err));
-    ck_due(true, 1000, c);
-    ck_due(true, 100, c);
-    ck_not_due(true, 99, 100);
-    ck_due(false, 200, b);
-    ck_not_due(false, 199, 200);
-
-    ck_ok(certificates_set_plan(inventory, a, 100, "deploy", 0, &err));
-    ck_due(true, 1000, a);
-    ck_ok(certificates_set_plan(inventory, a, UTC_NEVER, "none", 0, &err));
-    ck_ok(certificates_set_plan(inventory, b, UTC_NEVER, "none", 0, &err));
-    ck_not_due(false, INT64_MAX, UTC_NEVER);
-    ck_ok(certificates_set_retired(inventory, c, 1, &err));
-    ck_not_due(true, 1000, UTC_NEVER);
-    ck_ok(certificates_set_retired(inventory, c, UTC_NEVER, &err));
-    ck_due(true, 1000, c);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("store/certificates");
@@ -307,7 +255,6 @@ int main(void)
     tcase_add_test(certificates, callback_may_write);
     tcase_add_test(certificates, facts_are_set);
     tcase_add_test(certificates, retired_releases_its_files);
-    tcase_add_test(certificates, most_urgent_comes_first);
     suite_add_tcase(suite, certificates);
     return testing_run(suite);
 }

@@ -53,6 +53,9 @@ void scene_reopen(struct scene *scene); /* without looking and planning */
 void scene_restart(struct scene *scene);
 void scene_done(struct scene *scene);
 
+/* What the daemon does after a start with another configuration, to its end. */
+void scene_plan_all(struct scene *scene);
+
 /* life_add of "www" with names and the target. */
 void scene_add(struct scene *scene);
 /* All that is due, in all lanes, until nothing is. */

@@ -110,7 +110,7 @@ START_TEST(an_untrusted_chain_is_told_at_once_and_taken_when_trusted)
     ck_ok(file_replace(file, span_text(authority_pem(root)), FILE_PUBLIC, &err));
     anchors_free(scene.anchors);
     ck_ok(anchors_open((const char *const[]){file}, 1, false, &scene.anchors, &err));
-    ck_ok(life_plan_all(&scene.life, &err));
+    scene_plan_all(&scene);
     scene_run(&scene);
     ck_assert(scene_serves(&scene, leaf));
     ck_assert_str_eq(scene_state(&scene), "ok");

@@ -404,7 +404,7 @@ START_TEST(a_new_anchor_is_news_too)
     scene_later(&scene, (CHAIN_DAYS - LEAD_DAYS) * DAY);
     ck_assert_str_eq(scene_state(&scene), "chain ends");
     trust_too(root);
-    ck_ok(life_plan_all(&scene.life, &err));
+    scene_plan_all(&scene);
     scene_run(&scene);
     expect_rebuilt();
 }

@@ -1,0 +1,155 @@
+/*
+ * Plans: what policies/ says is next, written with the facts it follows from. They stay right until
+ * the rules change; then all are made anew in the background, a few at a time, and how far that has
+ * come is in the inventory.
+ */
+#include "daemon/life/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "store/schedule.h"
+
+enum { AGAIN_BATCH = 200 };
+
+static bool is_written(const struct certificate_row *row, const struct certificate_plan *plan)
+{
+    return plan->next_at == row->next_at && row->next_action &&
+           strcmp(row->next_action, plan->next_action) == 0 &&
+           row->next_target == plan->next_target && row->deadline == plan->deadline &&
+           row->ends_at == plan->ends_at && strcmp(row->state, plan->state) == 0;
+}
+
+int plan_write(struct life *life, const struct hand *hand, struct next next, struct error *err)
+{
+    char at[UTC_TEXT_MAX];
+    const struct certificate_plan plan = {
+        .next_at = next.at,
+        .next_action = action_text(next.action),
+        .next_target = next.target_id,
+        .deadline = policy_deadline(&hand->facts, &next),
+        .ends_at = hand->facts.live_not_after,
+        .state = state_text(policy_state(&hand->facts, hand->policy, hand->now)),
+    };
+
+    if (is_written(&hand->row, &plan))
+        return 0;
+    LOG_CONTEXT("certificate=%s", hand->row.name);
+    log_info("plan", "next: %s at %s", action_says(next.action), utc_format(next.at, at));
+    return certificates_set_plan(life->inventory, hand->row.id, &plan, hand->now, err);
+}
+
+int life_plan(struct life *life, int64_t certificate_id, struct error *err)
+{
+    AUTO_HAND struct hand hand = {0};
+    int rc = hand_take(life, certificate_id, &hand, err);
+
+    if (rc < 0)
+        return rc;
+    return plan_write(life, &hand, policy_next(&hand.facts, hand.policy, hand.now), err);
+}
+
+void life_look_at_anchors(struct life *life)
+{
+    struct error why = {0};
+    int rc = life_begin(life, &why);
+
+    if (rc == 0)
+        rc = life_look_again(life, "the configuration", &why);
+    if (life_end(life, rc, &why) < 0)
+        log_error("not-looked-again", "%s", why.text);
+}
+
+/* How far the plans follow the rules in force: "RULES ID" up to a certificate, ID the greatest
+ * number there is for all. */
+#define PLANS_KEY "plans"
+
+struct progress {
+    char rules[2 * SHA256_LEN + 1];
+    int64_t after;
+};
+
+static void rules_in_force(const struct life *life, char ret[2 * SHA256_LEN + 1])
+{
+    uint8_t sha256[SHA256_LEN];
+    AUTO_BUF struct buf text;
+
+    buf_init(&text, BUF_MAX_CONFIG);
+    buf_printf(&text, "%s\n", UNLAPSED_VERSION);
+    policies_describe_plans(life->policies, &text);
+    sha256_of(span_of(text.data, text.len), sha256);
+    text_hex(sha256, sizeof sha256, ret);
+}
+
+/* Nothing that can be read: no rules. */
+static int read_progress(struct life *life, struct progress *ret, struct error *err)
+{
+    AUTO_BLOB struct blob value = {0};
+    int rc = inventory_value_get(life->inventory, PLANS_KEY, &value, err);
+
+    *ret = (struct progress){0};
+    if (rc < 0)
+        return rc == E_NOT_FOUND ? 0 : rc;
+    AUTO_FREE char *text = mem_printf("%.*s", (int)value.len, (const char *)value.data);
+    char *space = strchr(text, ' ');
+    if (!space || space - text != 2 * SHA256_LEN ||
+        !text_number(space + 1, 0, INT64_MAX, &ret->after))
+        return 0;
+    memcpy(ret->rules, text, 2 * SHA256_LEN);
+    return 0;
+}
+
+static int write_progress(struct life *life, const struct progress *progress, struct error *err)
+{
+    AUTO_FREE char *text = mem_printf("%s %" PRId64, progress->rules, progress->after);
+
+    return inventory_value_set(life->inventory, PLANS_KEY, span_text(text), err);
+}
+
+int life_plan_begin(struct life *life, bool anew, struct error *err)
+{
+    struct progress progress, fresh = {.after = 0};
+    int rc = read_progress(life, &progress, err);
+
+    rules_in_force(life, fresh.rules);
+    if (rc < 0 || (!anew && strcmp(progress.rules, fresh.rules) == 0))
+        return rc;
+    return write_progress(life, &fresh, err);
+}
+
+struct batch {
+    struct life *life;
+    struct progress progress;
+    size_t count;
+};
+
+static int plan_one(void *self, const struct certificate_row *row, struct error *err)
+{
+    struct batch *batch = self;
+
+    batch->progress.after = row->id;
+    batch->count++;
+    return life_plan(batch->life, row->id, err);
+}
+
+int life_plan_more(struct life *life, struct error *err)
+{
+    struct batch batch = {.life = life};
+    int rc = life_begin(life, err);
+
+    if (rc == 0)
+        rc = read_progress(life, &batch.progress, err);
+    if (rc == 0 && batch.progress.after == INT64_MAX)
+        rc = error_set(err, E_NOT_FOUND, "plans: all are made by the rules in force");
+    if (rc == 0)
+        rc = certificates_each_after(life->inventory, batch.progress.after, AGAIN_BATCH, plan_one,
+                                     &batch, err);
+    if (batch.count < AGAIN_BATCH)
+        batch.progress.after = INT64_MAX;
+    if (rc == 0)
+        rc = write_progress(life, &batch.progress, err);
+    return life_end(life, rc, err);
+}
