@@ -1,6 +1,8 @@
 #include "daemon/cli/cli.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 
@@ -15,6 +17,20 @@ void cli_open_output(struct cli *cli)
     cli->out = open_memstream(&cli->text, &cli->len);
     if (!cli->out)
         abort();
+}
+
+bool cli_write(struct cli *cli)
+{
+    bool whole = fflush(cli->out) == 0;
+
+    cli->written = true;
+    if (!whole || fwrite(cli->text, 1, cli->len, stdout) != cli->len || fflush(stdout) != 0) {
+        fprintf(stderr, "unlapse: standard output: %s\n", strerror(errno));
+        cli_open_output(cli);
+        return false;
+    }
+    cli_open_output(cli);
+    return true;
 }
 
 bool cli_json(struct cli *cli, const struct reply *reply)
@@ -40,7 +56,7 @@ enum cli_exit cli_fail(struct cli *cli, const struct reply *reply, const struct 
 {
     fprintf(stderr, "unlapse: %s\n", err->text[0] ? err->text : code_text(err->code));
     cli_open_output(cli);
-    if (cli->json) {
+    if (cli->json && !cli->written) {
         if (reply && json_object_get(reply->json, "error"))
             cli_json(cli, reply);
         else

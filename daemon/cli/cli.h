@@ -23,9 +23,10 @@ struct cli {
     struct term term; /* of standard output */
     utc_t now;
     const struct verb *verb;
-    FILE *out; /* in memory until the verb has ended: text and len */
+    FILE *out; /* in memory until the verb has ended, or cli_write: text and len */
     char *text;
     size_t len;
+    bool written;         /* some of it is on standard output already */
     enum cli_exit status; /* of a command line that leaves nothing to do */
 };
 
@@ -65,6 +66,10 @@ enum cli_exit cli_usage(const struct cli *cli, const char *format, ...)
 
 /* Opens cli->out, throwing away what was written. */
 void cli_open_output(struct cli *cli);
+
+/* Writes what is there so far to standard output: for what may be too long to be kept. False when
+ * that fails, having told so; a later failure leaves the output cut off, by its exit status. */
+bool cli_write(struct cli *cli);
 
 /* Writes the help of a verb, or of everything, to cli->out. */
 void cli_help(struct cli *cli);

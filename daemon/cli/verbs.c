@@ -12,8 +12,15 @@ const struct verb cli_verbs[] = {
      "                  where it is installed and seen. PART: key, leaf, chain, fullchain, "
      "combined.\n"
      "                  An IPv6 address stands in brackets: endpoint=[2001:db8::1]:443\n"},
-    {"list", verb_list, "[--expiring TIME]", "all certificates",
-     "  --expiring TIME only those that end within 12h, 30d, 2w, ..., and those that have ended\n"},
+    {"list", verb_list,
+     "[--state STATE] [--match PATTERN] [--policy POLICY] [--expiring TIME] [--limit NUMBER]",
+     "all certificates",
+     "  --state STATE   only those that are ok, due, expired, \"handed over\", ...\n"
+     "  --match PATTERN only names like that: \"web-*\", \"db-[12]\"\n"
+     "  --policy POLICY only those that follow it\n"
+     "  --expiring TIME only those that end within 12h, 30d, 2w, ..., and those that have ended,\n"
+     "                  the nearest end first\n"
+     "  --limit NUMBER  at most so many\n"},
     {"show", verb_show, "NAME", "everything about one certificate", ""},
     {"explain", verb_explain, "NAME",
      "what is so, why, what happens next, when, by whom, and who was told", ""},

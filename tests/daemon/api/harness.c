@@ -297,6 +297,14 @@ static void accept_leaf(struct harness *harness, int64_t renewal_id)
     ck_ok(renewals_update(harness->inventory, &row, &err));
 }
 
+void harness_plan(struct harness *harness)
+{
+    struct error err = {0};
+
+    ck_ok(life_plan_begin(&harness->life, true, &err));
+    ck_ok(life_plan_more(&harness->life, &err));
+}
+
 int64_t harness_www(struct harness *harness)
 {
     struct error err = {0};
@@ -330,8 +338,7 @@ int64_t harness_www(struct harness *harness)
     deployment.verified_at = deployment.cleaned_at = HARNESS_NOW - 86000;
     deployment.report = mem_strdup("[::1]:443 serves it");
     ck_ok(deployments_update(harness->inventory, &deployment, &err));
-    ck_ok(life_plan_begin(&harness->life, true, &err));
-    ck_ok(life_plan_more(&harness->life, &err));
+    harness_plan(harness);
     return id;
 }
 

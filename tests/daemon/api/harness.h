@@ -75,6 +75,8 @@ const json_t *at(const json_t *json, const char *path);
         ck_assert_msg(strstr(said_, (piece)), "wanted \"%s\" in: %s", (piece), said_); \
     } while (0)
 
+/* Plans all certificates, as the daemon does in the background. */
+void harness_plan(struct harness *harness);
 /* A certificate "www" with a target of service "files", a verified renewal that ends at
  * HARNESS_NOW + 60 d. Returns its id. */
 int64_t harness_www(struct harness *harness);

@@ -159,6 +159,74 @@ START_TEST(list_comes_in_pages)
 }
 END_TEST
 
+/* www ends in 60 days; the others have nothing in service. */
+START_TEST(list_is_narrowed)
+{
+    static const struct {
+        const char *query, *name;
+        size_t count;
+    } rows[] = {
+        {"state=ok", "www", 1},          {"state=new", "a-1", 2},
+        {"match=a-*", "a-1", 2},         {"match=a-[2-9]", "a-2", 1},
+        {"match=w%2A", "www", 1},        {"policy=default", "a-1", 3},
+        {"policy=internal", NULL, 0},    {"expiring=61d", "www", 1},
+        {"expiring=59d", NULL, 0},       {"state=new&match=*2", "a-2", 1},
+        {"state=expired", NULL, 0},      {"expiring=61d&state=new", NULL, 0},
+        {"limit=1&state=new", "a-1", 1},
+    };
+
+    harness_www(&harness);
+    add_named("a-1");
+    add_named("a-2");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_FREE char *path = mem_printf("/v1/certificates?%s", rows[i].query);
+        AUTO_ANSWER struct answer answer = harness_ask(&harness, "GET", path, NULL);
+
+        ck_assert_int_eq(answer.status, 200);
+        ck_assert_msg(json_array_size(at(answer.json, "certificates")) == rows[i].count, "%s",
+                      rows[i].query);
+        if (rows[i].name)
+            ck_json_text(answer.json, "certificates.0.name", rows[i].name);
+    }
+}
+END_TEST
+
+START_TEST(list_by_end_goes_on_where_it_ended)
+{
+    harness_www(&harness);
+    AUTO_ANSWER struct answer after = harness_ask(
+        &harness, "GET", "/v1/certificates?expiring=90d&after=2027-03-16T08:00:00Z/vvv", NULL);
+    ck_json_text(after.json, "certificates.0.name", "www");
+    AUTO_ANSWER struct answer past = harness_ask(
+        &harness, "GET", "/v1/certificates?expiring=90d&after=2027-03-16T08:00:00Z/www", NULL);
+    ck_assert_uint_eq(json_array_size(at(past.json, "certificates")), 0);
+}
+END_TEST
+
+START_TEST(list_refuses_what_it_does_not_know)
+{
+    AUTO_ANSWER struct answer state =
+        harness_ask(&harness, "GET", "/v1/certificates?state=fine", NULL);
+    ck_refused(state, 400, "E_INPUT", "state: wanted");
+    AUTO_ANSWER struct answer expiring =
+        harness_ask(&harness, "GET", "/v1/certificates?expiring=soon", NULL);
+    ck_refused(expiring, 400, "E_INPUT", "expiring: wanted");
+    AUTO_ANSWER struct answer after =
+        harness_ask(&harness, "GET", "/v1/certificates?expiring=3d&after=www", NULL);
+    ck_refused(after, 400, "E_INPUT", "after: wanted");
+}
+END_TEST
+
+/* In the index it is as it was when it was planned. */
+START_TEST(a_state_that_time_has_changed_is_not_listed)
+{
+    harness_www(&harness);
+    harness.now = HARNESS_NOW + 61 * 86400;
+    AUTO_ANSWER struct answer ok = harness_ask(&harness, "GET", "/v1/certificates?state=ok", NULL);
+    ck_assert_uint_eq(json_array_size(at(ok.json, "certificates")), 0);
+}
+END_TEST
+
 START_TEST(certificate_tells_everything)
 {
     int64_t id = harness_www(&harness);
@@ -282,6 +350,7 @@ START_TEST(a_chain_that_ends_first_is_explained)
     row.rechain_at = HARNESS_NOW - 60;
     ck_assert(utc_parse("2027-02-01T00:00:00Z", &row.chain_not_after));
     ck_ok(renewals_update(harness.inventory, &row, &err));
+    harness_plan(&harness);
     AUTO_ANSWER struct answer shown = harness_ask(&harness, "GET", "/v1/certificates/www", NULL);
     ck_json_text(shown.json, "state", "chain ends");
     ck_json_text(shown.json, "accepted.chain_not_after", "2027-02-01T00:00:00Z");
@@ -407,6 +476,10 @@ static Suite *suite(void)
     tcase_add_test(tcase, status_tells_stuck_mail);
     tcase_add_test(tcase, list_has_what_a_table_needs);
     tcase_add_test(tcase, list_comes_in_pages);
+    tcase_add_test(tcase, list_is_narrowed);
+    tcase_add_test(tcase, list_by_end_goes_on_where_it_ended);
+    tcase_add_test(tcase, list_refuses_what_it_does_not_know);
+    tcase_add_test(tcase, a_state_that_time_has_changed_is_not_listed);
     tcase_add_test(tcase, certificate_tells_everything);
     tcase_add_test(tcase, explain_says_why_and_who_was_told);
     tcase_add_loop_test(tcase, a_leaf_that_is_kept_is_explained, 0, 2);

@@ -56,6 +56,15 @@ START_TEST(list)
     ck_json_text(document, "certificates.0.name", "www");
     ck_json_number(document, "schema_version", 1);
     json_decref(document);
+    AUTO_RAN struct ran narrow = run(&server, "list", "--state", "ok", "--match", "w*", "--policy",
+                                     "default", "--limit", "1");
+    ck_says(narrow.out, "\nwww ");
+    AUTO_RAN struct ran none = run(&server, "list", "--state", "handed over");
+    ck_ran(none, 0);
+    ck_assert_ptr_null(strstr(none.out, "www"));
+    AUTO_RAN struct ran unknown = run(&server, "list", "--state", "fine");
+    ck_ran(unknown, 2);
+    ck_says(unknown.err, "state: wanted one such as");
     AUTO_RAN struct ran wrong = run(&server, "list", "--expiring", "soon");
     ck_ran(wrong, 2);
     ck_says(wrong.err, "30d");
