@@ -6,9 +6,9 @@
 #include "base/log.h"
 
 enum {
-    ROUND_MAX = 64,            /* pieces of work before the loop is asked again */
-    RETRY_SECONDS = 10,        /* after a failure of the inventory */
-    LONGEST_SLEEP_MS = 3600000 /* the wall clock may be set meanwhile */
+    ROUND_MAX = 64,             /* pieces of work before the loop is asked again */
+    RETRY_SECONDS = 10,         /* after a failure of the inventory */
+    LONGEST_SLEEP_MS = 86400000 /* when the wall clock is set lanes are poked (jump.h) */
 };
 
 /* Between two pieces of work, so that a million plans to be made again keep nobody waiting. */

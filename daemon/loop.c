@@ -14,11 +14,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "daemon/api/api.h"
+#include "daemon/jump.h"
 #include "daemon/lane.h"
 #include "daemon/systemd.h"
 #include "daemon/world.h"
 
-enum { DROP_PAUSE_MS = 200, TIDY_MS = 15000 };
+enum { DROP_PAUSE_MS = 200, TIDY_MS = 31000 };
 
 enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANES };
 
@@ -37,6 +38,7 @@ struct loop {
     uv_signal_t hup, term, interrupt;
     utc_t started_at;
     int lock_fd;
+    struct jump jump;
     bool stopping;
 };
 
@@ -261,6 +263,29 @@ static void adopt_config(struct loop *loop)
 
 static void close_handles(struct loop *loop);
 
+static void on_tidy(uv_timer_t *timer)
+{
+    const struct loop *loop = timer->data;
+
+    if (world_tidy(loop->world))
+        uv_timer_start(timer, on_tidy, TIDY_MS, 0);
+}
+
+/* After work that may have started readers: without any nothing wakes the daemon for them. */
+static void tidy_later(struct loop *loop)
+{
+    if (!uv_is_active((uv_handle_t *)&loop->tidy))
+        uv_timer_start(&loop->tidy, on_tidy, TIDY_MS, 0);
+}
+
+static void on_jump(void *self)
+{
+    struct loop *loop = self;
+
+    for (size_t i = 0; i < LANES; i++)
+        lane_poke(&loop->lanes[i]);
+}
+
 /* A lane did something or came to rest: others may have work now, a new configuration or the end
  * may have waited. */
 static void on_rest(void *self, bool did_something)
@@ -274,8 +299,10 @@ static void on_rest(void *self, bool did_something)
     }
     if (loop->next_config && !is_busy(loop))
         adopt_config(loop);
-    if (did_something)
+    if (did_something) {
         poke_all(loop);
+        tidy_later(loop);
+    }
 }
 
 static void on_drop_timer(uv_timer_t *timer)
@@ -307,6 +334,7 @@ static void on_api_timer(uv_timer_t *timer)
 static void api_turned(struct loop *loop)
 {
     api_turn(loop->api);
+    tidy_later(loop);
     int wait = api_timeout_ms(loop->api);
     if (wait >= 0)
         uv_timer_start(&loop->api_timer, on_api_timer, (uint64_t)wait, 0);
@@ -375,13 +403,6 @@ static void on_watchdog(uv_timer_t *timer)
     systemd_notify("WATCHDOG=1");
 }
 
-static void on_tidy(uv_timer_t *timer)
-{
-    const struct loop *loop = timer->data;
-
-    world_tidy(loop->world);
-}
-
 static void close_one(uv_handle_t *handle, void *unused)
 {
     (void)unused;
@@ -410,6 +431,9 @@ static void start_handles(struct loop *loop)
     uint64_t watchdog_ms = systemd_watchdog() / 2000;
 
     start_signals(loop);
+    loop->jump.fn = on_jump;
+    loop->jump.self = loop;
+    jump_init(&loop->jump, &loop->uv);
     uv_timer_init(&loop->uv, &loop->api_timer);
     uv_timer_init(&loop->uv, &loop->watchdog);
     uv_timer_init(&loop->uv, &loop->tidy);
@@ -425,7 +449,7 @@ static void start_handles(struct loop *loop)
     }
     if (watchdog_ms > 0)
         uv_timer_start(&loop->watchdog, on_watchdog, 0, watchdog_ms);
-    uv_timer_start(&loop->tidy, on_tidy, TIDY_MS, TIDY_MS);
+    tidy_later(loop);
     for (size_t i = 0; i < LANES; i++) {
         loop->lanes[i].rest = on_rest;
         loop->lanes[i].self = loop;
@@ -445,12 +469,14 @@ static void loop_done(struct loop *loop)
     keeper_free(loop->keeper);
     config_free(loop->next_config);
     config_free(loop->config);
+    jump_done(&loop->jump);
     file_close(&loop->lock_fd);
 }
 
 int loop_run(struct config *config, struct error *err)
 {
-    struct loop loop = {.config = config, .started_at = clock_now(), .lock_fd = -1};
+    struct loop loop = {
+        .config = config, .started_at = clock_now(), .lock_fd = -1, .jump = {.fd = -1}};
     int rc = open_parts(&loop, err);
 
     if (rc == 0) {

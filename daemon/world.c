@@ -351,9 +351,9 @@ void world_close(struct real_world *world)
     free(world);
 }
 
-void world_tidy(struct real_world *world)
+bool world_tidy(struct real_world *world)
 {
-    reader_tidy(world->reader, READER_IDLE_MS);
+    return reader_tidy(world->reader, READER_IDLE_MS);
 }
 
 const struct world *world_functions(const struct real_world *world)

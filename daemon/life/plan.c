@@ -23,23 +23,36 @@ static bool is_written(const struct certificate_row *row, const struct certifica
            row->ends_at == plan->ends_at && strcmp(row->state, plan->state) == 0;
 }
 
-int plan_write(struct life *life, const struct hand *hand, struct next next, struct error *err)
+/* *ret_new: it is another one than before. */
+static int write_plan(struct life *life, const struct hand *hand, const struct next *next,
+                      bool *ret_new, struct error *err)
 {
-    char at[UTC_TEXT_MAX];
     const struct certificate_plan plan = {
-        .next_at = next.at,
-        .next_action = action_text(next.action),
-        .next_target = next.target_id,
-        .deadline = policy_deadline(&hand->facts, &next),
+        .next_at = next->at,
+        .next_action = action_text(next->action),
+        .next_target = next->target_id,
+        .deadline = policy_deadline(&hand->facts, next),
         .ends_at = hand->facts.live_not_after,
         .state = state_text(policy_state(&hand->facts, hand->policy, hand->now)),
     };
 
-    if (is_written(&hand->row, &plan))
+    *ret_new = !is_written(&hand->row, &plan);
+    if (!*ret_new)
         return 0;
-    LOG_CONTEXT("certificate=%s", hand->row.name);
-    log_info("plan", "next: %s at %s", action_says(next.action), utc_format(next.at, at));
     return certificates_set_plan(life->inventory, hand->row.id, &plan, hand->now, err);
+}
+
+int plan_write(struct life *life, const struct hand *hand, struct next next, struct error *err)
+{
+    char at[UTC_TEXT_MAX];
+    bool is_new = false;
+    int rc = write_plan(life, hand, &next, &is_new, err);
+
+    if (rc == 0 && is_new) {
+        LOG_CONTEXT("certificate=%s", hand->row.name);
+        log_info("plan", "next: %s at %s", action_says(next.action), utc_format(next.at, at));
+    }
+    return rc;
 }
 
 int life_plan(struct life *life, int64_t certificate_id, struct error *err)
@@ -123,16 +136,26 @@ int life_plan_begin(struct life *life, bool anew, struct error *err)
 struct batch {
     struct life *life;
     struct progress progress;
-    size_t count;
+    size_t count, changed;
 };
 
+/* A million lines of the log would tell nothing: how many is told. */
 static int plan_one(void *self, const struct certificate_row *row, struct error *err)
 {
     struct batch *batch = self;
 
+    AUTO_HAND struct hand hand = {0};
+    bool is_new = false;
+    int rc = hand_take(batch->life, row->id, &hand, err);
+
     batch->progress.after = row->id;
     batch->count++;
-    return life_plan(batch->life, row->id, err);
+    if (rc < 0)
+        return rc;
+    struct next next = policy_next(&hand.facts, hand.policy, hand.now);
+    rc = write_plan(batch->life, &hand, &next, &is_new, err);
+    batch->changed += is_new;
+    return rc;
 }
 
 int life_plan_more(struct life *life, struct error *err)
@@ -151,5 +174,9 @@ int life_plan_more(struct life *life, struct error *err)
         batch.progress.after = INT64_MAX;
     if (rc == 0)
         rc = write_progress(life, &batch.progress, err);
-    return life_end(life, rc, err);
+    rc = life_end(life, rc, err);
+    if (rc == 0 && batch.changed > 0)
+        log_info("plans", "%zu of %zu plans are others by the rules in force", batch.changed,
+                 batch.count);
+    return rc;
 }

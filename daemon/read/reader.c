@@ -155,11 +155,12 @@ int reader_try(struct reader *reader, struct error *err)
     return rc;
 }
 
-void reader_tidy(struct reader *reader, int64_t idle_ms)
+bool reader_tidy(struct reader *reader, int64_t idle_ms)
 {
     struct process *old[WIRE_DUTIES * IDLE_MAX];
     int64_t since = clock_monotonic_ms() - idle_ms;
     size_t count = 0;
+    bool left = false;
 
     pthread_mutex_lock(&reader->mutex);
     for (size_t i = 0; i < WIRE_DUTIES; i++) {
@@ -172,10 +173,12 @@ void reader_tidy(struct reader *reader, int64_t idle_ms)
             else
                 pool->idle[kept++] = pool->idle[k];
         pool->count = kept;
+        left = left || kept > 0;
     }
     pthread_mutex_unlock(&reader->mutex);
     for (size_t i = 0; i < count; i++)
         process_end(old[i]);
+    return left;
 }
 
 /* As many as one message holds: the rest is as if nobody had known it. */
