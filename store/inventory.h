@@ -27,6 +27,11 @@ int inventory_begin(struct inventory *inventory, struct error *err);
 int inventory_commit(struct inventory *inventory, struct error *err);
 void inventory_rollback(struct inventory *inventory); /* success when none is open */
 
+/* Many reads of one state of the inventory, without a lock for each; nothing may be written, and it
+ * is to be short: while it lasts the log cannot be emptied. */
+int inventory_view_begin(struct inventory *inventory, struct error *err);
+void inventory_view_end(struct inventory *inventory);
+
 /* A part of the open transaction that can be undone alone. After a failure roll the transaction
  * back. */
 int inventory_part_begin(struct inventory *inventory, struct error *err);

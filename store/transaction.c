@@ -22,6 +22,21 @@ int inventory_begin(struct inventory *inventory, struct error *err)
     return 0;
 }
 
+int inventory_view_begin(struct inventory *inventory, struct error *err)
+{
+    assert(!inventory->in_transaction);
+    int rc = run(inventory, "BEGIN", err);
+    if (rc < 0)
+        return rc;
+    inventory->in_transaction = true;
+    return 0;
+}
+
+void inventory_view_end(struct inventory *inventory)
+{
+    inventory_rollback(inventory);
+}
+
 int inventory_commit(struct inventory *inventory, struct error *err)
 {
     assert(inventory->in_transaction && inventory->nested == 0);

@@ -163,7 +163,15 @@ static int call_handler(const struct api_context *context, struct MHD_Connection
         .connection = connection,
         .now = context->life->world->now(context->life->world->self),
     };
-    return exchange->route->handle(&call, reply, err);
+    if (route_role(exchange->route) == ROLE_ADMIN)
+        return exchange->route->handle(&call, reply, err);
+    /* A page tells of one moment. */
+    int rc = inventory_view_begin(context->life->inventory, err);
+    if (rc == 0) {
+        rc = exchange->route->handle(&call, reply, err);
+        inventory_view_end(context->life->inventory);
+    }
+    return rc;
 }
 
 static enum MHD_Result finish(const struct api_context *context, struct MHD_Connection *connection,

@@ -36,7 +36,7 @@ static int load_open(struct inventory *inventory, int64_t certificate_id, struct
 struct target_walk {
     struct inventory *inventory;
     struct certificate_facts *facts;
-    int64_t accepted_id; /* 0: none */
+    const struct renewal_row *accepted; /* NULL: none */
     size_t targets;
 };
 
@@ -57,6 +57,14 @@ static void copy_deployment(const struct deployment_row *row, struct deployment_
     };
 }
 
+static void look_at_dates(struct target_walk *walk, const struct renewal_row *live)
+{
+    if (live->not_after >= walk->facts->live_not_after)
+        return;
+    walk->facts->live_not_before = live->not_before;
+    walk->facts->live_not_after = live->not_after;
+}
+
 /* What is in service on a target is the renewal last verified there: the one that ends first speaks
  * for all. */
 static int look_at_live(struct target_walk *walk, int64_t target_id, struct error *err)
@@ -67,12 +75,14 @@ static int look_at_live(struct target_walk *walk, int64_t target_id, struct erro
 
     if (rc == E_NOT_FOUND)
         return 0;
+    if (rc == 0 && walk->accepted && walk->accepted->id == renewal_id) {
+        look_at_dates(walk, walk->accepted);
+        return 0;
+    }
     if (rc == 0)
         rc = renewals_get(walk->inventory, renewal_id, &live, err);
-    if (rc == 0 && live.not_after < walk->facts->live_not_after) {
-        walk->facts->live_not_before = live.not_before;
-        walk->facts->live_not_after = live.not_after;
-    }
+    if (rc == 0)
+        look_at_dates(walk, &live);
     return rc;
 }
 
@@ -82,8 +92,8 @@ static int look_at_target(void *self, const struct target_row *target, struct er
     AUTO_DEPLOYMENT struct deployment_row row = {0};
 
     walk->targets++;
-    if (walk->accepted_id != 0) {
-        int rc = deployments_find(walk->inventory, walk->accepted_id, target->id, &row, err);
+    if (walk->accepted) {
+        int rc = deployments_find(walk->inventory, walk->accepted->id, target->id, &row, err);
 
         if (rc == 0 && walk->facts->deployment_count < DEPLOYMENTS_MAX)
             copy_deployment(&row, &walk->facts->deployments[walk->facts->deployment_count++]);
@@ -123,7 +133,7 @@ int life_facts(struct inventory *inventory, const struct certificate_row *certif
         facts.accepted_at = accepted.accepted_at;
         facts.chain_not_after = accepted.chain_not_after;
         facts.rechain_at = accepted.rechain_at;
-        walk.accepted_id = accepted.id;
+        walk.accepted = &accepted;
     } else if (rc != E_NOT_FOUND) {
         return rc;
     }
