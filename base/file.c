@@ -306,10 +306,15 @@ int file_rename_at(int dir, const char *from, const char *to, struct error *err)
     return sync_dir(dir, to, err);
 }
 
+static char *temporary_of(const char *name)
+{
+    return mem_printf(".%.200s.unlapsed-new", name);
+}
+
 int file_replace_at(int dir, const char *name, struct span data, struct file_access access,
                     struct error *err)
 {
-    AUTO_FREE char *temporary = mem_printf(".%.200s.unlapsed-new", name);
+    AUTO_FREE char *temporary = temporary_of(name);
     /* What a crash left there is of no use to anybody. */
     int rc = file_remove_at(dir, temporary, err);
 
@@ -330,6 +335,44 @@ int file_replace(const char *path, struct span data, struct file_access access, 
     int rc = file_open_parent(path, &dir, &name, err);
 
     return rc < 0 ? rc : file_replace_at(dir, name, data, access, err);
+}
+
+static int stage(int dir, const struct file_new *file, struct file_access access, struct error *err)
+{
+    AUTO_FREE char *temporary = temporary_of(file->name);
+
+    discard(dir, temporary);
+    return file_create_unsynced_at(dir, temporary, file->data, access, err);
+}
+
+static int put(int dir, const struct file_new *file, struct error *err)
+{
+    AUTO_FREE char *temporary = temporary_of(file->name);
+
+    if (struck("rename") || renameat(dir, temporary, dir, file->name) < 0)
+        return error_set_errno(err, errno, "file %s: cannot rename to %s", temporary, file->name);
+    return 0;
+}
+
+int file_replace_many_at(int dir, const char *name, const struct file_new *files, size_t count,
+                         struct file_access access, struct error *err)
+{
+    size_t staged = 0, done = 0;
+    int rc = 0;
+
+    while (rc == 0 && staged < count)
+        rc = stage(dir, &files[staged++], access, err);
+    if (rc == 0)
+        rc = file_sync_all(dir, name, err);
+    while (rc == 0 && done < count) {
+        rc = put(dir, &files[done], err);
+        done += rc == 0;
+    }
+    for (size_t i = done; i < staged; i++) {
+        AUTO_FREE char *temporary = temporary_of(files[i].name);
+        discard(dir, temporary);
+    }
+    return rc == 0 ? sync_dir(dir, name, err) : rc;
 }
 
 int file_remove_at(int dir, const char *name, struct error *err)

@@ -90,6 +90,15 @@ int file_replace_at(int dir, const char *name, struct span data, struct file_acc
                     struct error *err);
 int file_replace(const char *path, struct span data, struct file_access access, struct error *err);
 
+/* file_replace_at for many files of one folder, brought to the disk together (file_sync_all). After
+ * a failure each of them is the old one or the new one, whole. `name` is that of the folder. */
+struct file_new {
+    const char *name;
+    struct span data;
+};
+int file_replace_many_at(int dir, const char *name, const struct file_new *files, size_t count,
+                         struct file_access access, struct error *err);
+
 /* Removes name; success when it was not there. Syncs the directory. */
 int file_remove_at(int dir, const char *name, struct error *err);
 

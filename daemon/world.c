@@ -145,18 +145,31 @@ static int fetch(void *self, const char *url, struct blob *ret, struct error *er
     return fetch_get(&rules, url, ret, err);
 }
 
-static int write_request(void *self, const char *name, struct span csr_pem, struct error *err)
+static int write_requests(void *self, const struct request_file *files, size_t count,
+                          struct error *err)
 {
-    static const char *const suffixes[] = {".csr", ".txt"};
+    static const char *const suffixes[] = {"csr", "txt"};
     const struct real_world *world = self;
+    const char *folder = world->config->requests;
+    AUTO_FREE struct file_new *all = mem_alloc(count * COUNT_OF(suffixes), sizeof *all);
+    size_t made = 0;
     AUTO_FD int dir = -1;
-    int rc = file_open_dir(world->config->requests, &dir, err);
+    int rc = file_open_dir(folder, &dir, err);
 
-    for (size_t i = 0; rc == 0 && i < COUNT_OF(suffixes); i++) {
-        AUTO_FREE char *file = mem_printf("%s%s", name, suffixes[i]);
-        rc = file_replace_at(dir, file, csr_pem, FILE_PUBLIC, err);
-    }
-    return rc < 0 ? error_wrap(err, rc, "requests folder %s", world->config->requests) : 0;
+    for (size_t i = 0; i < count * COUNT_OF(suffixes); i++)
+        all[made++] = (struct file_new){
+            .name = mem_printf("%s.%s", files[i / COUNT_OF(suffixes)].name,
+                               suffixes[i % COUNT_OF(suffixes)]),
+            .data = files[i / COUNT_OF(suffixes)].csr_pem,
+        };
+    /* One alone is not worth syncing whatever else is written on this file system. */
+    if (rc == 0 && count > 1)
+        rc = file_replace_many_at(dir, folder, all, made, FILE_PUBLIC, err);
+    for (size_t i = 0; rc == 0 && count == 1 && i < made; i++)
+        rc = file_replace_at(dir, all[i].name, all[i].data, FILE_PUBLIC, err);
+    for (size_t i = 0; i < made; i++)
+        free((char *)(uintptr_t)all[i].name);
+    return rc < 0 ? error_wrap(err, rc, "requests folder %s", folder) : 0;
 }
 
 static int live_pair_read(void *self, const struct deploy_order *order, struct live_pair *ret,
@@ -317,7 +330,7 @@ int world_open(const struct config *config, struct keeper *keeper, struct real_w
                       .build_chain = build_chain,
                       .find_gap = find_gap,
                       .fetch = fetch,
-                      .write_request = write_request,
+                      .write_requests = write_requests,
                       .live_read = live_pair_read,
                       .check = check,
                       .stage = stage,

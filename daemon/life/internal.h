@@ -9,12 +9,24 @@
 #include "store/deployments.h"
 #include "store/events.h"
 
+/* What was made for a verb beforehand, outside of the transaction that its certificate shares with
+ * others. */
+struct prepared {
+    bool made; /* key and CSR, or the reason why not */
+    int code;
+    struct error why;
+    struct sealed_key key;
+    struct blob csr;
+    bool written; /* the CSR's files */
+};
+
 /* One certificate in hand while a verb works on it. */
 struct hand {
     struct certificate_row row;
     struct certificate_facts facts;
     const struct policy *policy;
     utc_t now;
+    struct prepared *prepared; /* borrowed; NULL: the verb does it all */
 };
 int hand_take(struct life *life, int64_t certificate_id, struct hand *ret, struct error *err);
 void hand_done(struct hand *hand);
@@ -83,6 +95,7 @@ int life_live_leaf(struct life *life, const struct certificate_row *certificate,
  */
 typedef int (*verb_fn)(struct life *life, struct hand *hand, const struct next *next,
                        struct error *err);
+int verb_perform(struct life *life, struct hand *hand, const struct next *next, struct error *err);
 int verb_start(struct life *life, struct hand *hand, const struct next *next, struct error *err);
 int verb_request(struct life *life, struct hand *hand, const struct next *next, struct error *err);
 int verb_hand_over(struct life *life, struct hand *hand, const struct next *next,
@@ -97,6 +110,25 @@ int verb_tell_expiry(struct life *life, struct hand *hand, const struct next *ne
                      struct error *err);
 int verb_tell_expired(struct life *life, struct hand *hand, const struct next *next,
                       struct error *err);
+
+/* Key and CSR of a renewal: any thread, no inventory. */
+int request_make(const struct life *life, const struct hand *hand,
+                 const struct renewal_row *renewal, struct sealed_key *ret_key,
+                 struct blob *ret_csr, struct error *err);
+
+/*
+ * Several certificates whose next actions are due: keys are made on all cores and files written
+ * together, and their facts share one transaction, each in a part of it that is undone alone. Those
+ * whose verbs wait for others (readers, the network, services) are left for later; E_NOT_YET when
+ * the first one is such. A failure of the inventory is returned: nothing has happened.
+ */
+int group_perform(struct life *life, const int64_t *ids, size_t count, struct error *err);
+/* The verb of the certificate in hand has failed: it waits, so that others get a turn. */
+int hand_put_off(struct life *life, struct hand *hand, const struct next *failed, int code,
+                 struct error *err);
+/* After a verb: the plan must have moved. Forget the plan before it. */
+int hand_look_for_loop(struct life *life, int64_t certificate_id, const struct next *done,
+                       struct error *err);
 
 /*
  * The CA pool (store/authorities.h). authority_keep keeps one certificate of a CA as a hint,

@@ -10,7 +10,7 @@
 
 /* A verb that left its own plan due is looked at again after this long, instead of in a busy loop.
  */
-enum { STUCK_SECONDS = 60 };
+enum { STUCK_SECONDS = 60, GROUP_MAX = 64 };
 
 const struct policy *life_policy(const struct life *life, const struct certificate_row *certificate)
 {
@@ -47,7 +47,8 @@ void hand_done(struct hand *hand)
 
 int life_begin(struct life *life, struct error *err)
 {
-    return inventory_begin(life->inventory, err);
+    return life->in_group ? inventory_part_begin(life->inventory, err)
+                          : inventory_begin(life->inventory, err);
 }
 
 int life_begin_renewal(struct life *life, int64_t id, struct renewal_row *renewal,
@@ -67,6 +68,10 @@ int life_begin_renewal(struct life *life, int64_t id, struct renewal_row *renewa
 
 int life_end(struct life *life, int rc, struct error *err)
 {
+    if (life->in_group) {
+        int ended = inventory_part_end(life->inventory, rc == 0, rc == 0 ? err : NULL);
+        return rc < 0 ? rc : ended;
+    }
     if (rc == 0)
         rc = inventory_commit(life->inventory, err);
     if (rc < 0)
@@ -114,16 +119,28 @@ static const verb_fn verbs[] = {
     [ACTION_TELL_EXPIRED] = verb_tell_expired,
 };
 
-/* After the verb: the plan must have moved, or the daemon would do the same thing for ever. */
-static int guard_against_loop(struct life *life, int64_t certificate_id, const struct next *done,
-                              struct error *err)
+int verb_perform(struct life *life, struct hand *hand, const struct next *next, struct error *err)
+{
+    life->planned.certificate_id = 0;
+    return verbs[next->action](life, hand, next, err);
+}
+
+/* Else the daemon would do the same thing for ever. */
+int hand_look_for_loop(struct life *life, int64_t certificate_id, const struct next *done,
+                       struct error *err)
 {
     AUTO_HAND struct hand hand = {0};
-    int rc = hand_take(life, certificate_id, &hand, err);
+    struct next next = life->planned.next;
+    bool known = life->planned.certificate_id == certificate_id;
+    utc_t now = life->world->now(life->world->self);
 
+    if (known && (next.at > now || next.at != done->at || next.action != done->action ||
+                  next.target_id != done->target_id || next.stage != done->stage))
+        return 0;
+    int rc = hand_take(life, certificate_id, &hand, err);
     if (rc < 0)
         return rc;
-    struct next next = policy_next(&hand.facts, hand.policy, hand.now);
+    next = policy_next(&hand.facts, hand.policy, hand.now);
     if (next.action != done->action || next.target_id != done->target_id ||
         next.stage != done->stage || next.at > hand.now || next.at != done->at)
         return 0;
@@ -149,12 +166,11 @@ static void tell_meanwhile(struct life *life, struct hand *hand, const struct ne
 }
 
 /*
- * A verb that failed has changed nothing, so it would be the most urgent one again and nobody else
- * would get a turn: its certificate waits a little. Whatever the code was, "not found" to the
- * caller means that nothing is due.
+ * A verb that failed has changed nothing, so it would be the most urgent one again. Whatever the
+ * code was, "not found" to the caller means that nothing is due.
  */
-static int put_off(struct life *life, struct hand *hand, const struct next *failed, int code,
-                   struct error *err)
+int hand_put_off(struct life *life, struct hand *hand, const struct next *failed, int code,
+                 struct error *err)
 {
     struct error second = {0};
     struct next next = *failed;
@@ -170,17 +186,11 @@ static int put_off(struct life *life, struct hand *hand, const struct next *fail
     return rc == 0 ? 0 : error_set(err, code == E_NOT_FOUND ? E_IO : code, "%s", second.text);
 }
 
-int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err)
+static int step_one(struct life *life, int64_t id, bool deploy, struct error *err)
 {
     AUTO_HAND struct hand hand = {0};
-    int64_t id = 0;
-    size_t count = 0;
-    int rc = certificates_due(life->inventory, deploy, life->world->now(life->world->self), &id, 1,
-                              &count, ret_at, err);
+    int rc = hand_take(life, id, &hand, err);
 
-    if (rc < 0)
-        return rc;
-    rc = hand_take(life, id, &hand, err);
     /* To the caller "not found" means that nothing is due. */
     if (rc < 0)
         return rc == E_NOT_FOUND ? E_CORRUPT : rc;
@@ -191,6 +201,30 @@ int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err)
         rc = life_begin(life, err);
         return life_end_planned(life, id, rc, err);
     }
-    rc = verbs[next.action](life, &hand, &next, err);
-    return rc < 0 ? put_off(life, &hand, &next, rc, err) : guard_against_loop(life, id, &next, err);
+    rc = verb_perform(life, &hand, &next, err);
+    return rc < 0 ? hand_put_off(life, &hand, &next, rc, err)
+                  : hand_look_for_loop(life, id, &next, err);
+}
+
+int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err)
+{
+    int64_t ids[GROUP_MAX];
+    bool alone = deploy || life->singles > 0;
+    size_t count = 0;
+    int rc = certificates_due(life->inventory, deploy, life->world->now(life->world->self), ids,
+                              alone ? 1 : COUNT_OF(ids), &count, ret_at, err);
+
+    if (rc < 0)
+        return rc;
+    if (life->singles > 0)
+        life->singles--;
+    if (count == 1)
+        return step_one(life, ids[0], deploy, err);
+    rc = group_perform(life, ids, count, err);
+    if (rc == E_NOT_YET)
+        return step_one(life, ids[0], deploy, err);
+    /* One by one, so that the certificate that brings it about does not take the others with it. */
+    if (rc < 0)
+        life->singles = GROUP_MAX;
+    return rc == E_NOT_FOUND ? error_set(err, E_CORRUPT, "%s", err->text) : rc;
 }

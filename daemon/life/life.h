@@ -28,6 +28,13 @@ struct life {
     const seconds_t *mail_retry;
     size_t mail_retry_count;
     seconds_t mail_give_up;
+    /* private */
+    bool in_group;  /* several certificates share the open transaction */
+    size_t singles; /* after a group failed: so many go alone */
+    struct {
+        int64_t certificate_id; /* 0: none since it was forgotten */
+        struct next next;
+    } planned; /* last */
 };
 
 /* Gathers the facts of a certificate from the inventory. Part of whatever transaction is open. */
@@ -50,7 +57,8 @@ void chain_end_done(struct chain_end *end);
 const struct policy *life_policy(const struct life *life,
                                  const struct certificate_row *certificate);
 
-/* One due action (deploy actions when `deploy`, all others when not). *ret_at: when to call again
+/* One due action (deploy actions when `deploy`, all others when not), or several of different
+ * certificates together, those with the nearest deadlines. *ret_at: when to call again
  * (UTC_NEVER: nothing planned). Returns 0, E_NOT_FOUND when nothing was due, or what made the
  * inventory unusable. */
 int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err);

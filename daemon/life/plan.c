@@ -48,6 +48,8 @@ int plan_write(struct life *life, const struct hand *hand, struct next next, str
     bool is_new = false;
     int rc = write_plan(life, hand, &next, &is_new, err);
 
+    life->planned.certificate_id = hand->row.id;
+    life->planned.next = next;
     if (rc == 0 && is_new) {
         LOG_CONTEXT("certificate=%s", hand->row.name);
         log_info("plan", "next: %s at %s", action_says(next.action), utc_format(next.at, at));

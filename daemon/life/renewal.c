@@ -90,6 +90,39 @@ static int record_failure(struct life *life, struct hand *hand, const struct err
     return life_end_planned(life, hand->row.id, rc, err);
 }
 
+int request_make(const struct life *life, const struct hand *hand,
+                 const struct renewal_row *renewal, struct sealed_key *ret_key,
+                 struct blob *ret_csr, struct error *err)
+{
+    const struct key_request request = {
+        .key_type = hand->policy->key_type,
+        .subject = {.common_name = common_name(&renewal->names),
+                    .organization = hand->policy->organization,
+                    .country = hand->policy->country,
+                    .state = hand->policy->state,
+                    .locality = hand->policy->locality},
+        .names = &renewal->names,
+    };
+
+    return life->world->make_request(life->world->self, renewal->id, &request, ret_key, ret_csr,
+                                     err);
+}
+
+/* Now, or what was made beforehand. */
+static int get_request(struct life *life, struct hand *hand, const struct renewal_row *renewal,
+                       struct sealed_key *ret_key, struct blob *ret_csr, struct error *why)
+{
+    struct prepared *prepared = hand->prepared;
+
+    if (!prepared || !prepared->made)
+        return request_make(life, hand, renewal, ret_key, ret_csr, why);
+    *ret_key = prepared->key;
+    prepared->key = (struct sealed_key){0};
+    *ret_csr = blob_take(&prepared->csr);
+    *why = prepared->why;
+    return prepared->code;
+}
+
 int verb_request(struct life *life, struct hand *hand, const struct next *next, struct error *err)
 {
     (void)next;
@@ -99,19 +132,10 @@ int verb_request(struct life *life, struct hand *hand, const struct next *next, 
     if (rc < 0)
         return rc;
     LOG_CONTEXT("renewal=%" PRId64, renewal.id);
-    const struct key_request request = {
-        .key_type = hand->policy->key_type,
-        .subject = {.common_name = common_name(&renewal.names),
-                    .organization = hand->policy->organization,
-                    .country = hand->policy->country,
-                    .state = hand->policy->state,
-                    .locality = hand->policy->locality},
-        .names = &renewal.names,
-    };
     __attribute__((cleanup(sealed_key_done))) struct sealed_key key = {0};
     AUTO_BLOB struct blob csr = {0};
     struct error why = {0};
-    rc = life->world->make_request(life->world->self, renewal.id, &request, &key, &csr, &why);
+    rc = get_request(life, hand, &renewal, &key, &csr, &why);
     if (rc < 0)
         return record_failure(life, hand, &why, err);
     rc = life_begin_renewal(life, renewal.id, &renewal, err);
@@ -128,7 +152,7 @@ int verb_request(struct life *life, struct hand *hand, const struct next *next, 
     if (rc == 0)
         rc = life_event(life, hand->row.id, renewal.id, "requested",
                         "new %s key and CSR made; the live key is untouched",
-                        key_type_text(request.key_type));
+                        key_type_text(hand->policy->key_type));
     if (rc == 0)
         rc = look_again_for_key(life, renewal.key.spki_sha256, "a request with its key", err);
     return life_end_planned(life, hand->row.id, rc, err);
@@ -166,8 +190,9 @@ int verb_hand_over(struct life *life, struct hand *hand, const struct next *next
     LOG_CONTEXT("renewal=%" PRId64, renewal.id);
     pem_write(&pem, "CERTIFICATE REQUEST", blob_span(&renewal.csr));
     struct error why = {0};
-    rc = life->world->write_request(life->world->self, hand->row.name, span_of(pem.data, pem.len),
-                                    &why);
+    const struct request_file file = {hand->row.name, span_of(pem.data, pem.len)};
+    if (!hand->prepared || !hand->prepared->written)
+        rc = life->world->write_requests(life->world->self, &file, 1, &why);
     if (rc < 0)
         return record_failure(life, hand, &why, err);
     rc = life_begin_renewal(life, renewal.id, &renewal, err);

@@ -24,11 +24,17 @@ struct chain_order {
     enum chain_purpose purpose;
 };
 
+/* A CSR on its way to people; borrowed. */
+struct request_file {
+    const char *name; /* of the certificate */
+    struct span csr_pem;
+};
+
 struct world {
     void *self;
     utc_t (*now)(void *self);
 
-    /* keeper (pki/keeper.h) */
+    /* keeper (pki/keeper.h); several threads may make requests at once */
     int (*make_request)(void *self, int64_t renewal_id, const struct key_request *request,
                         struct sealed_key *ret_key, struct blob *ret_csr, struct error *err);
     int (*seal)(void *self, int64_t renewal_id, struct span key, struct sealed_key *ret,
@@ -56,8 +62,9 @@ struct world {
     /* What an authority publishes at a URL that a certificate names (daemon/fetch): any bytes. */
     int (*fetch)(void *self, const char *url, struct blob *ret, struct error *err);
 
-    /* the requests folder: NAME.csr and a copy NAME.txt, each replaced atomically */
-    int (*write_request)(void *self, const char *name, struct span csr_pem, struct error *err);
+    /* the requests folder: of each NAME.csr and a copy NAME.txt, replaced atomically and durably */
+    int (*write_requests)(void *self, const struct request_file *files, size_t count,
+                          struct error *err);
 
     /* deployer (daemon/bind/deployer.h) */
     int (*live_read)(void *self, const struct deploy_order *order, struct live_pair *ret,

@@ -132,12 +132,24 @@ static int fetch(void *self, const char *url, struct blob *ret, struct error *re
     TICKED((struct scene *)self, act_fetch(self, url, ret, ret_err));
 }
 
-static int write_request(void *self, const char *name, struct span csr_pem, struct error *ret_err)
+static int act_write_requests(const struct scene *scene, const struct request_file *files,
+                              size_t count, struct error *ret_err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        AUTO_FREE char *path = mem_printf("%s/%s.csr", scene->dir, files[i].name);
+        rc = file_replace(path, files[i].csr_pem, FILE_PUBLIC, ret_err);
+    }
+    return rc;
+}
+
+static int write_requests(void *self, const struct request_file *files, size_t count,
+                          struct error *ret_err)
 {
     struct scene *scene = self;
-    AUTO_FREE char *path = mem_printf("%s/%s.csr", scene->dir, name);
 
-    TICKED(scene, file_replace(path, csr_pem, FILE_PUBLIC, ret_err));
+    TICKED(scene, act_write_requests(scene, files, count, ret_err));
 }
 
 static int live_pair_read(void *self, const struct deploy_order *order, struct live_pair *ret,
@@ -315,7 +327,7 @@ static const struct world functions = {
     .build_chain = build_chain,
     .find_gap = find_gap,
     .fetch = fetch,
-    .write_request = write_request,
+    .write_requests = write_requests,
     .live_read = live_pair_read,
     .check = check,
     .stage = stage,
