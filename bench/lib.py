@@ -123,7 +123,7 @@ recipients: [people@example.test]
             if self.child.poll() is not None:
                 sys.exit("the daemon ended: " + self.tail())
             time.sleep(0.0005)
-        self.get("/v1/keys/none")
+        self.session().get("/v1/keys/none")
         return time.monotonic() - began
 
     def tail(self):
@@ -140,16 +140,6 @@ recipients: [people@example.test]
     def pid(self):
         """strace is its parent when it is wrapped."""
         return tree_of(self.child.pid)[1] if self.wrap else self.child.pid
-
-    def get(self, path):
-        return self.ask("GET", path)
-
-    def ask(self, method, path, body=None):
-        """The reply as JSON. curl's start is in the time it takes: use Session where that matters."""
-        argv = ["curl", "-s", "-S", "-X", method, "--unix-socket", self.socket, "http://unlapsed" + path]
-        done = subprocess.run(argv + (["-d", json.dumps(body)] if body is not None else []), check=False,
-                              stdout=subprocess.PIPE)
-        return json.loads(done.stdout or b"{}")
 
     def session(self):
         return Session(self.socket)
@@ -182,12 +172,18 @@ class Session:
         self.connection.sock = socket.socket(socket.AF_UNIX)
         self.connection.sock.connect(path)
 
-    def get(self, path):
+    def ask(self, method, path, body=None):
         """(seconds, reply)"""
         began = time.monotonic()
-        self.connection.request("GET", path)
+        self.connection.request(method, path, body)
         data = self.connection.getresponse().read()
         return time.monotonic() - began, json.loads(data)
+
+    def get(self, path):
+        return self.ask("GET", path)
+
+    def post(self, path, body):
+        return self.ask("POST", path, json.dumps(body))
 
 
 def copy(source, target):
