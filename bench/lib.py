@@ -84,7 +84,7 @@ def median(numbers):
 class Daemon:
     """`with Daemon(inventory) as daemon:`; the inventory is copied unless `own`."""
 
-    def __init__(self, inventory=None, config="", scan="1h", wrap=()):
+    def __init__(self, inventory=None, config="", scan="1h", wrap=(), recipients="[people@example.test]"):
         self.folder = scratch()
         self.socket = os.path.join(self.folder, "api.sock")
         self.inventory = os.path.join(self.folder, "inventory.db")
@@ -102,7 +102,7 @@ drop:
   folder: {self.folder}/drop
   settle: 1s
   scan: {scan}
-recipients: [people@example.test]
+recipients: {recipients}
 {config}""")
 
     def __enter__(self):
@@ -117,7 +117,7 @@ recipients: [people@example.test]
         began = time.monotonic()
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.child = subprocess.Popen(self.wrap + [program("daemon", "unlapsed"), "-c",
-                                                       os.path.join(self.folder, "unlapsed.yaml"), "--log-level", "4"],
+                                                       os.path.join(self.folder, "unlapsed.yaml"), "--log-level", "3"],
                                           stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         while not os.path.exists(self.socket):
             if self.child.poll() is not None:

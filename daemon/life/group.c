@@ -81,7 +81,7 @@ static int add_member(struct group *group, int64_t id, struct error *err)
     return renewals_get(life->inventory, member->hand.facts.open.id, &member->renewal, err);
 }
 
-/* In one view: the facts of 64 certificates are a thousand reads. */
+/* In one view: the facts of one certificate are a dozen reads. */
 static int read_members(struct group *group, const int64_t *ids, size_t count, struct error *err)
 {
     int rc = inventory_view_begin(group->life->inventory, err);

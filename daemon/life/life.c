@@ -10,7 +10,7 @@
 
 /* A verb that left its own plan due is looked at again after this long, instead of in a busy loop.
  */
-enum { STUCK_SECONDS = 60, GROUP_MAX = 64 };
+enum { STUCK_SECONDS = 60, GROUP_MAX = 256 };
 
 const struct policy *life_policy(const struct life *life, const struct certificate_row *certificate)
 {
