@@ -412,7 +412,9 @@ int blocks_read(struct span file, struct reading *reading, struct error *err)
     if (rc < 0)
         return rc;
     if (reading_useful(reading, since) > 0) {
-        reading_summarise(reading, "base64 of PEM", since);
+        reading_summarise(reading,
+                          text_starts(reading->summary, "PEM") ? "base64 of PEM" : "base64 of text",
+                          since);
         return 1;
     }
     reading_cut(reading, since);
