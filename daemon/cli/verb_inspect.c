@@ -1,5 +1,5 @@
-/* What a file is. It is read here, in the caller's own process and with the caller's own rights;
- * the daemon is only asked whose public keys they are. */
+/* What a file is. It is opened with the caller's own rights and parsed by a confined process, as
+ * the daemon's deliveries are; the daemon is only asked whose public keys they are. */
 #include "daemon/cli/cli.h"
 
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "pki/delivery/passwords.h"
 
 #include "daemon/cli/reply.h"
+#include "daemon/read/reader.h"
 
 struct arguments {
     const char *file;
@@ -44,6 +45,22 @@ static int read_file(const char *name, struct blob *ret, struct error *err)
     if (strcmp(name, "-") == 0)
         return file_read_fd(STDIN_FILENO, "standard input", DELIVERY_FILE_MAX, ret, err);
     return file_read(name, DELIVERY_FILE_MAX, ret, err);
+}
+
+/* A stranger's file has no business in a process with an administrator's rights, so there is no
+ * other way when no reader can be had. */
+static int read_objects(struct span data, const struct passwords *passwords,
+                        struct delivery_objects *ret, struct error *err)
+{
+    const struct reader_options options = {
+        .delivery = {(const char *const *)passwords->items, passwords->count, false}};
+    struct reader *reader = NULL;
+    int rc = reader_open(&options, &reader, err);
+
+    if (rc == 0)
+        rc = reader_read_alone(reader, data, ret, err);
+    reader_close(reader);
+    return rc == E_COMMAND ? error_wrap(err, E_IO, "no process to read it in") : rc;
 }
 
 static const char *kind_text(enum object_kind kind)
@@ -268,10 +285,8 @@ VERB(verb_inspect)
         rc = read_passwords(arguments.password_file, &passwords, &err);
     if (rc == 0)
         rc = read_file(arguments.file, &data, &err);
-    const struct delivery_options options = {(const char *const *)passwords.items, passwords.count,
-                                             false};
     if (rc == 0)
-        rc = delivery_read(blob_span(&data), &options, &objects, &err);
+        rc = read_objects(blob_span(&data), &passwords, &objects, &err);
     if (rc < 0)
         return cli_fail(cli, NULL, &err);
     AUTO_JSON json_t *document = document_of(cli, arguments.file, blob_span(&data), &objects);

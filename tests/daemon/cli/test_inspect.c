@@ -118,6 +118,22 @@ START_TEST(passwords_are_a_list)
 }
 END_TEST
 
+/* The file is parsed by a process of its own, or not at all: a socket pair does not fit here. */
+START_TEST(parses_nothing_itself)
+{
+    run_descriptors = 5;
+    AUTO_RAN struct ran few = run(&server, "inspect", stranger);
+    run_descriptors = 0;
+    AUTO_RAN struct ran hand = run(&server, "--role=reader");
+
+    ck_ran(few, 1);
+    ck_says(few.err, "no process to read it in: reader: no socket pair");
+    ck_assert_str_eq(few.out, "");
+    ck_ran(hand, 2);
+    ck_says(hand.err, "not started by hand");
+}
+END_TEST
+
 START_TEST(mistakes)
 {
     AUTO_RAN struct ran none = run(&server, "inspect");
@@ -146,6 +162,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, needs_no_daemon);
     tcase_add_test(tcase, says_what_is_no_certificate);
     tcase_add_test(tcase, passwords_are_a_list);
+    tcase_add_test(tcase, parses_nothing_itself);
     tcase_add_test(tcase, mistakes);
     suite_add_tcase(suite, tcase);
     return suite;
