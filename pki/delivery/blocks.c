@@ -271,7 +271,7 @@ static int add_putty(struct finds *finds, struct span text, struct error *err)
     static const char front[] = "PuTTY-User-Key-File-";
     size_t len = sizeof front - 1;
 
-    if (text.len < len || memcmp(text.data, front, len) != 0)
+    if (!span_starts(text, front, len))
         return 0;
     return object_add(&finds->reading->list, OBJECT_PRIVATE_KEY, NULL, err,
                       "a private key of PuTTY, which is not kept");
