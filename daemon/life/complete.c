@@ -2,6 +2,7 @@
  * configuration, may complete them. */
 #include "daemon/life/leaf.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -178,11 +179,24 @@ struct completion {
     struct buf *receipt;
 };
 
+/* One that fails keeps no other one waiting, nor what brought the news. */
 static int complete_row(void *self, const struct renewal_row *row, struct error *err)
 {
     struct completion *by = self;
+    AUTO_BUF struct buf lines;
+    int rc = life_part_begin(by->life, err);
 
-    return chain_complete(by->life, row->id, by->file, by->receipt, err);
+    if (rc < 0)
+        return rc;
+    LOG_CONTEXT("renewal=%" PRId64, row->id);
+    buf_init(&lines, BUF_MAX_RECEIPT);
+    int completed = chain_complete(by->life, row->id, by->file, &lines, err);
+    rc = life_part_end(by->life, completed, err);
+    if (rc == 0 && completed < 0)
+        log_warn("not-completed", "%s", err->text);
+    else if (rc == 0)
+        buf_add_text(by->receipt, buf_text(&lines));
+    return rc;
 }
 
 int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err)

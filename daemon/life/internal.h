@@ -32,6 +32,13 @@ int life_end(struct life *life, int rc, struct error *err);
 int life_begin_renewal(struct life *life, int64_t id, struct renewal_row *renewal,
                        struct error *err);
 int life_end_planned(struct life *life, int64_t certificate_id, int rc, struct error *err);
+/*
+ * One thing among many in the open transaction: life_part_begin, work, life_part_end with what
+ * became of it. What fails of itself is undone alone, and life_part_end returns 0; negative: the
+ * environment failed, which would strike the next one too, and nothing of the transaction can stay.
+ */
+int life_part_begin(struct life *life, struct error *err);
+int life_part_end(struct life *life, int rc, struct error *err);
 
 /* Writes the next plan of a certificate from its facts and logs it. Part of the open transaction.
  */

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "daemon/life/internal.h"
 #include "store/quarantine.h"
+#include "store/statement.h"
 #include "tests/daemon/life/scene.h"
 
 enum { DAY = AUTHORITY_DAY };
@@ -171,6 +172,105 @@ START_TEST(an_untrusted_one_is_taken_when_its_root_is_trusted)
 }
 END_TEST
 
+static void run_sql(const char *literal, const uint8_t *hash)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+
+    ck_ok(statement_open(scene.life.inventory, literal, &statement, &err));
+    if (hash)
+        statement_bind_hash(&statement, hash);
+    ck_ok(statement_run(&statement, &err));
+}
+
+/* From here on this leaf cannot be accepted, for reasons of its own. */
+static void break_leaf(const struct authority *leaf)
+{
+    uint8_t hash[SHA256_LEN];
+
+    sha256_of(authority_der(leaf), hash);
+    run_sql("CREATE TEMP TABLE broken (sha256 BLOB)", NULL);
+    run_sql("INSERT INTO broken VALUES (?)", hash);
+    run_sql("CREATE TEMP TRIGGER breaks BEFORE UPDATE ON renewals"
+            " WHEN NEW.accepted_at IS NOT NULL AND NEW.leaf_sha256 IN (SELECT sha256 FROM broken)"
+            " BEGIN SELECT raise(ABORT, 'as the test wants'); END",
+            NULL);
+}
+
+static void mend_leaf(void)
+{
+    run_sql("DELETE FROM broken", NULL);
+}
+
+static const struct authority *for_csr(const struct authority *issuer, utc_t not_after)
+{
+    AUTO_BLOB struct blob csr = scene_csr(&scene);
+
+    return authority_make(
+        issuer, &(struct authority_plan){.csr = blob_span(&csr), .not_after = not_after});
+}
+
+static const struct authority *news(const char *name)
+{
+    return authority_make(scene.root, &(struct authority_plan){.subject = name, .ca = true});
+}
+
+/* One that fails keeps neither the others, nor the file that brought the news. */
+START_TEST(a_failing_look_is_its_own)
+{
+    const struct authority *root =
+        authority_make(NULL, &(struct authority_plan){.subject = "Strange Root", .ca = true});
+    const struct authority *first = for_csr(root, scene.now + 90 * DAY);
+    const struct authority *second = for_csr(root, scene.now + 80 * DAY);
+
+    testing_expect_log("not-looked-again");
+    ck_assert(scene_deliver(&scene, "root.cer", authority_der(root)));
+    ck_assert(!scene_deliver(&scene, "first.cer", authority_der(first)));
+    ck_assert(!scene_deliver(&scene, "second.cer", authority_der(second)));
+    trust(root);
+    break_leaf(first);
+    ck_assert(scene_deliver(&scene, "news.cer", authority_der(news("New Issuing"))));
+    ck_assert_ptr_null(strstr(scene_receipt(&scene), "in first.cer"));
+    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "The certificate in second.cer, which was "
+                                                        "refused before, is accepted."));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, second));
+    ck_assert(is_kept(first) && !is_kept(second));
+    ck_assert_int_eq(scene_events(&scene, "looked-again"), 1);
+
+    mend_leaf();
+    ck_assert(scene_deliver(&scene, "more.cer", authority_der(news("Newer Issuing"))));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, first));
+    ck_assert(!is_kept(first));
+}
+END_TEST
+
+START_TEST(a_failing_completion_is_its_own)
+{
+    const struct authority *issuing = news("New Issuing");
+    const struct authority *first = for_csr(issuing, scene.now + 90 * DAY);
+    const struct authority *second = for_csr(issuing, scene.now + 80 * DAY);
+
+    testing_expect_log("not-completed");
+    ck_assert(scene_deliver(&scene, "first.cer", authority_der(first)));
+    ck_assert(scene_deliver(&scene, "second.cer", authority_der(second)));
+    break_leaf(first);
+    ck_assert(scene_deliver(&scene, "issuing.cer", authority_der(issuing)));
+    const char *said = strstr(scene_receipt(&scene), "This completed the certificate www");
+    ck_assert_ptr_nonnull(said);
+    ck_assert_ptr_null(strstr(said + 1, "This completed the certificate www"));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, second));
+    AUTO_FREE char *receipt = scene_receipt_of(&scene, authority_der(first));
+    ck_assert_ptr_null(strstr(receipt, "accepted"));
+
+    mend_leaf();
+    ck_assert(scene_deliver(&scene, "more.cer", authority_der(news("Newer Issuing"))));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, first));
+}
+END_TEST
+
 START_TEST(one_of_a_retired_certificate_is_kept_and_taken_when_it_is_added_anew)
 {
     const struct authority *leaf = for_old_key(scene.now + 90 * DAY);
@@ -215,6 +315,8 @@ int main(void)
     tcase_add_test(far, it_is_judged_as_if_it_came_now);
     tcase_add_test(far, what_can_never_be_ours_is_not_kept);
     tcase_add_test(asked, an_untrusted_one_is_taken_when_its_root_is_trusted);
+    tcase_add_test(asked, a_failing_look_is_its_own);
+    tcase_add_test(asked, a_failing_completion_is_its_own);
     tcase_add_test(asked, one_of_a_retired_certificate_is_kept_and_taken_when_it_is_added_anew);
     suite_add_tcase(suite, far);
     suite_add_tcase(suite, asked);
