@@ -122,7 +122,7 @@ static int complete_chains(struct life_batch *batch, struct error *err)
     if (!news)
         return 0;
     LOG_CONTEXT("delivery=%s", news->name);
-    int rc = chains_complete(batch->life, news->name, &lines, err);
+    int rc = chains_complete_when_new(batch->life, news->name, &lines, err);
     if (rc < 0 || lines.len == 0)
         return rc;
     rc = deliveries_get(batch->life->inventory, news->delivery_id, &row, err);

@@ -201,6 +201,7 @@ static void use_authorities(void)
     ck_ok(authorities_each(inventory, 0, 5, see_authority, &seen, &err));
     ck_ok(authorities_trim(inventory, cert.subject_sha256, 1, &err));
     ck_ok(authorities_count(inventory, &number, &err));
+    ck_ok(authorities_newest(inventory, &number, &err));
 }
 
 static void use_anchors(void)
