@@ -96,6 +96,38 @@ START_TEST(its_receipt_goes_on)
 }
 END_TEST
 
+/* Strangers can make a receipt go on for ever, and nobody reads all of that: one that is full stays
+ * as it is. Looked at again after it was in quarantine, then when its chain comes. */
+START_TEST(a_full_receipt_ends)
+{
+    const struct authority *other =
+        authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
+    const struct authority *leaf =
+        authority_make(other, &(struct authority_plan){.subject = "www.example.com",
+                                                       .names = "DNS:www.example.com",
+                                                       .key_of = scene.old_leaf});
+    const bool when_kept = _i == 0;
+    const size_t len = BUF_MAX_RECEIPT - !when_kept;
+    AUTO_FREE char *full = mem_alloc(1, BUF_MAX_RECEIPT + 1);
+    AUTO_DELIVERY struct delivery_row row = {0};
+    uint8_t hash[SHA256_LEN];
+
+    memset(full, 'x', len);
+    sha256_of(authority_der(leaf), hash);
+    ck_assert(!scene_deliver(&scene, "early.cer", authority_der(leaf)));
+    ck_ok(deliveries_find(scene.life.inventory, hash, &row, &err));
+    ck_ok(deliveries_set_receipt(scene.life.inventory, row.id, full, &err));
+    scene_add(&scene);
+    AUTO_FREE char *once = scene_receipt_of(&scene, authority_der(leaf));
+    ck_assert_int_eq(strlen(once) == BUF_MAX_RECEIPT, when_kept);
+    ck_assert(scene_deliver(&scene, "ca.cer", authority_der(other)));
+    AUTO_FREE char *twice = scene_receipt_of(&scene, authority_der(leaf));
+    ck_assert_uint_eq(strlen(twice), strlen(once));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+}
+END_TEST
+
 /* What would be refused is refused later, too, and then it is gone. */
 START_TEST(it_is_judged_as_if_it_came_now)
 {
@@ -312,6 +344,7 @@ int main(void)
     tcase_set_timeout(asked, TESTING_SLOW_SECONDS);
     tcase_add_test(far, a_leaf_that_came_before_its_key_is_taken_with_it);
     tcase_add_test(far, its_receipt_goes_on);
+    tcase_add_loop_test(far, a_full_receipt_ends, 0, 2);
     tcase_add_test(far, it_is_judged_as_if_it_came_now);
     tcase_add_test(far, what_can_never_be_ours_is_not_kept);
     tcase_add_test(asked, an_untrusted_one_is_taken_when_its_root_is_trusted);
