@@ -333,7 +333,7 @@ static const char *const told[FILES][4] = {
     [ISSUING] = {"Known already: nothing to do", "Kept as material for chains"},
     [SECOND_ISSUING] = {"Kept as material for chains"},
     [STRANGER] = {"belongs to no request made here"},
-    [ROOT] = {"Kept as material for chains"},
+    [ROOT] = {"It is a trust anchor already"},
     [LATE] = {"superseded on 2026-11-22"},
 };
 
