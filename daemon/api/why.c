@@ -90,8 +90,8 @@ static void chain_top(struct inventory *inventory, const struct renewal_row *acc
     if (cert_parse(blob_span(last), &top, NULL) < 0)
         return;
     snprintf(ret_issuer, CERT_DN_MAX, "%s", top.issuer);
-    *ret_proved = authorities_get(inventory, top.sha256, &row, NULL) == 0 &&
-                  row.anchored_at != UTC_NEVER;
+    *ret_proved =
+        authorities_get(inventory, top.sha256, &row, NULL) == 0 && row.anchored_at != UTC_NEVER;
 }
 
 /* Its anchor was taken away after it was accepted, and nothing else vouches for its chain. */
@@ -107,8 +107,7 @@ static void about_anchor(const struct api_call *call, const struct view *view, j
         renewals_accepted(inventory, view->row->id, &accepted, NULL) < 0)
         return;
     chain_top(inventory, &accepted, issuer, &proved);
-    if (proved ||
-        anchors_find_removed(inventory, issuer, accepted.accepted_at, &gone, NULL) < 0)
+    if (proved || anchors_find_removed(inventory, issuer, accepted.accepted_at, &gone, NULL) < 0)
         return;
     json_append_text(why,
                      "The trust anchor %s, to which its chain leads, was removed at %s by %s: what "
@@ -144,17 +143,20 @@ static void about_disclosed(const struct api_call *call, const struct view *view
                      in_use ? "the newest accepted certificate" : "its open request",
                      utc_format_plain(in_use ? then : open_then, at));
     if (!has_open || open_too)
-        json_append_text(why, "Only another key helps: run \"unlapse renew %s%s\" and order with "
-                              "the new CSR.",
+        json_append_text(why,
+                         "Only another key helps: run \"unlapse renew %s%s\" and order with "
+                         "the new CSR.",
                          view->row->name, has_open ? " --again" : "");
     else
-        json_append_text(why, "The open request has another key: order with its CSR (unlapse "
-                              "request %s).",
+        json_append_text(why,
+                         "The open request has another key: order with its CSR (unlapse "
+                         "request %s).",
                          view->row->name);
     if (view->policy->gates[GATE_DISCLOSED] == SEVERITY_REFUSE)
-        json_append_text(why, "Where nobody can have read that key, the gate disclosed-key of "
-                              "policy \"%s\" may be set to warn; certificates for it are refused "
-                              "until then.",
+        json_append_text(why,
+                         "Where nobody can have read that key, the gate disclosed-key of "
+                         "policy \"%s\" may be set to warn; certificates for it are refused "
+                         "until then.",
                          view->policy->name);
 }
 

@@ -218,8 +218,8 @@ int authority_tell(struct life *life, const struct object *object, bool is_new, 
         buf_printf(receipt, "   Found in: %s\n", object->origin);
     /* The proof of a root that is no anchor has failed a moment ago: it costs as much again. */
     bool is_stranger = cert->self_signed && !is_anchored(life, cert);
-    bool proved = !is_stranger &&
-                  is_proved(&proof, blob_span(&object->der), cert->not_before, &chain, &why);
+    bool proved =
+        !is_stranger && is_proved(&proof, blob_span(&object->der), cert->not_before, &chain, &why);
     if (proved && memcmp(chain.anchor_sha256, cert->sha256, SHA256_LEN) == 0) {
         buf_add_text(receipt, "   It is a trust anchor already: nothing to do.\n");
         return 0;

@@ -217,8 +217,8 @@ static int describe_leak(struct intake *in, const struct match *match, struct er
 
     if (rc < 0)
         return rc;
-    AUTO_FREE char *is = mem_printf("NOT TAKEN. %sThis is %s.",
-                                    match->state == KEY_LIVE ? "URGENT: " : "", what);
+    AUTO_FREE char *is =
+        mem_printf("NOT TAKEN. %sThis is %s.", match->state == KEY_LIVE ? "URGENT: " : "", what);
     AUTO_FREE char *means =
         mem_printf("Whoever can read this folder may have it: it must be considered disclosed.%s",
                    refusal_of(in->life, match));

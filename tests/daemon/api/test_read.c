@@ -367,8 +367,8 @@ START_TEST(an_anchor_that_is_gone_is_explained)
     ck_ok(cert_parse(blob_span(&ca), &issuer, &err));
     ck_ok(authorities_add(harness.inventory, blob_span(&ca), &issuer, HARNESS_NOW, &is_new, &err));
     ck_assert(explains(gone));
-    ck_ok(authorities_set_anchored(harness.inventory, issuer.sha256, leaf.sha256, HARNESS_NOW,
-                                   &err));
+    ck_ok(
+        authorities_set_anchored(harness.inventory, issuer.sha256, leaf.sha256, HARNESS_NOW, &err));
     ck_assert(!explains(gone));
 }
 END_TEST
@@ -412,7 +412,8 @@ START_TEST(a_disclosed_key_is_explained)
     disclose(2);
     ck_assert(explains("Only another key helps: run \"unlapse renew www --again\" and order"));
     set_key(1, 3, true);
-    ck_assert(explains("The key of its open request lay in the drop folder at 2027-01-15 07:59:00"));
+    ck_assert(
+        explains("The key of its open request lay in the drop folder at 2027-01-15 07:59:00"));
 }
 END_TEST
 

@@ -185,8 +185,9 @@ START_TEST(what_is_adopted_completes_others)
                    &id, &err));
     ck_assert_int_eq(scene_events(&scene, "accepted"), 1);
     AUTO_FREE char *receipt = scene_receipt_of(&scene, authority_der(leaf));
-    ck_assert_ptr_nonnull(strstr(receipt, "with the certificate mail, which was added: its chain is "
-                                          "complete, accepted"));
+    ck_assert_ptr_nonnull(strstr(receipt,
+                                 "with the certificate mail, which was added: its chain is "
+                                 "complete, accepted"));
 }
 END_TEST
 

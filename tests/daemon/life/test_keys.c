@@ -170,8 +170,9 @@ START_TEST(what_to_order_with)
     int64_t id = 0;
 
     drop_old_key();
-    ck_says("Run \"unlapse renew www\" on host.example.com now and order with the new CSR; when its "
-            "certificate is in service");
+    ck_says(
+        "Run \"unlapse renew www\" on host.example.com now and order with the new CSR; when its "
+        "certificate is in service");
     ck_ok(life_renew(&scene.life, "www", false, "uid 7", &id, &err));
     drop_old_key();
     ck_says("A request with a new key is open already: order with its CSR, which comes with the "

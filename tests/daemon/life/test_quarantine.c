@@ -237,8 +237,8 @@ static const struct authority *for_csr(const struct authority *issuer, utc_t not
 {
     AUTO_BLOB struct blob csr = scene_csr(&scene);
 
-    return authority_make(
-        issuer, &(struct authority_plan){.csr = blob_span(&csr), .not_after = not_after});
+    return authority_make(issuer,
+                          &(struct authority_plan){.csr = blob_span(&csr), .not_after = not_after});
 }
 
 static const struct authority *news(const char *name)
