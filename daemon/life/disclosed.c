@@ -177,8 +177,8 @@ static int remedy(struct life *life, const struct match *match, char **ret, stru
 
 static const char stranger_remedy[] =
     "Have the authority revoke the certificate that was made for it, if there is one, for key "
-    "compromise; then order with a new key (of a certificate of this daemon, with the CSR of its "
-    "open request; \"unlapse renew NAME\" begins one).";
+    "compromise; then order with a new key (for a certificate of this daemon: with the CSR of its "
+    "open request, or of the one that \"unlapse renew NAME\" begins).";
 
 /* One paragraph of a receipt, in lines that fit a terminal. */
 static void add_wrapped(struct buf *ret, const char *text)
