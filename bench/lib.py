@@ -123,7 +123,12 @@ recipients: {recipients}
             if self.child.poll() is not None:
                 sys.exit("the daemon ended: " + self.tail())
             time.sleep(0.0005)
-        self.session().get("/v1/keys/none")
+        while True:
+            try:
+                self.session().get("/v1/keys/none")
+                break
+            except ConnectionRefusedError:  # bound, and not listening yet
+                time.sleep(0.0005)
         return time.monotonic() - began
 
     def tail(self):

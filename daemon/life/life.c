@@ -47,7 +47,7 @@ void hand_done(struct hand *hand)
 
 int life_begin(struct life *life, struct error *err)
 {
-    return life->in_group ? inventory_part_begin(life->inventory, err)
+    return life->in_group ? life_part_begin(life, err)
                           : inventory_begin(life->inventory, err);
 }
 
@@ -69,7 +69,8 @@ int life_begin_renewal(struct life *life, int64_t id, struct renewal_row *renewa
 int life_end(struct life *life, int rc, struct error *err)
 {
     if (life->in_group) {
-        int ended = inventory_part_end(life->inventory, rc == 0, rc == 0 ? err : NULL);
+        struct error other = {0};
+        int ended = life_part_end(life, rc, rc < 0 ? &other : err);
         return rc < 0 ? rc : ended;
     }
     if (rc == 0)
@@ -84,6 +85,18 @@ int life_end_planned(struct life *life, int64_t certificate_id, int rc, struct e
     if (rc == 0)
         rc = life_plan(life, certificate_id, err);
     return life_end(life, rc, err);
+}
+
+int life_part_begin(struct life *life, struct error *err)
+{
+    return inventory_part_begin(life->inventory, err);
+}
+
+int life_part_end(struct life *life, int rc, struct error *err)
+{
+    if (rc < 0 && (code_retry(rc) == RETRY_TRANSIENT || rc == E_CORRUPT))
+        return rc;
+    return inventory_part_end(life->inventory, rc == 0, err);
 }
 
 int life_event(struct life *life, int64_t certificate_id, int64_t renewal_id, const char *kind,

@@ -138,10 +138,10 @@ END_TEST
 /* Each field that plans depend on. */
 static const char *const fields[] = {
     "lead: 9d",
-    "lead: {fraction: 0.2}",
-    "lead: {never-more-than: 0.3}",
+    "lead: {fraction: 20%}",
+    "lead: {never-more-than: 30%}",
     "lead: {at-least: 2d}",
-    "lead: {at-most: 20d}",
+    "lead: {at-most: 50d}",
     "retry: [7m]",
     "chain-wait: 7h",
     "remind-every: 9d",
