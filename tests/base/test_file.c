@@ -357,6 +357,43 @@ START_TEST(test_replace_under_faults)
 }
 END_TEST
 
+static const struct file_new many[] = {{"a", {(const uint8_t *)"new a", 5}},
+                                       {"b", {(const uint8_t *)"new b", 5}}};
+
+static int replace_many(int dir)
+{
+    return file_replace_many_at(dir, "folder", many, COUNT_OF(many), FILE_PUBLIC, &err);
+}
+
+START_TEST(test_replace_many_under_faults)
+{
+    AUTO_FD int dir = open_dir();
+    struct faults faults = {.struck = true};
+    int strikes = 0;
+
+    for (int number = 1; faults.struck; number++) {
+        for (size_t i = 0; i < COUNT_OF(many); i++)
+            ck_ok(file_replace_at(dir, many[i].name, span_text("old"), FILE_PRIVATE, &err));
+        int before = count_entries();
+        int rc = with_fault(number, _i == 1, &faults, replace_many, dir);
+        for (size_t i = 0; i < COUNT_OF(many); i++) {
+            AUTO_BLOB struct blob data = {0};
+
+            ck_ok(file_read_at(dir, many[i].name, 100, &data, &err));
+            bool new = span_equal(blob_span(&data), many[i].data);
+            ck_assert_msg(new || (rc < 0 && span_equal(blob_span(&data), span_text("old"))),
+                          "call %d: %s: %s", number, many[i].name, (char *)data.data);
+            ck_assert_int_eq(mode_of(dir, many[i].name), new ? 0644 : 0600);
+        }
+        if (!faults.unlink_struck)
+            ck_assert_msg(count_entries() == before, "call %d left something behind", number);
+        strikes += faults.struck;
+    }
+    /* of each unlink, open, write; one sync of all; of each rename; fsync of the folder */
+    ck_assert_int_eq(strikes, 10);
+}
+END_TEST
+
 static int create_file(int dir)
 {
     return file_create_at(dir, "file", span_text("content"), FILE_PRIVATE, &err);
@@ -418,6 +455,7 @@ int main(void)
     tcase_add_test(tc, test_replace_of_links_and_folders);
     tcase_add_test(tc, test_rename_and_remove);
     tcase_add_loop_test(tc, test_replace_under_faults, 0, 2);
+    tcase_add_loop_test(tc, test_replace_many_under_faults, 0, 2);
     tcase_add_loop_test(tc, test_create_under_faults, 0, 2);
     tcase_add_test(tc, test_remove_under_faults);
     suite_add_tcase(suite, tc);

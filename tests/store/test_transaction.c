@@ -116,6 +116,24 @@ START_TEST(refused_commit_rolls_back)
 }
 END_TEST
 
+/* Another handle writes meanwhile, and does not wait for it. */
+START_TEST(a_view_is_of_one_moment)
+{
+    struct inventory *mine = inventory, *other = sample_open();
+
+    ck_ok(inventory_view_begin(mine, &err));
+    ck_assert(!has("meanwhile"));
+    inventory = other;
+    set("meanwhile");
+    inventory = mine;
+    ck_assert(!has("meanwhile"));
+    inventory_view_end(mine);
+    ck_assert(has("meanwhile"));
+    set("after");
+    inventory_close(other);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store/transaction");
@@ -127,6 +145,7 @@ int main(void)
     tcase_add_test(transaction, rollback_takes_the_parts_along);
     tcase_add_test(transaction, lost_transaction_inside_a_part);
     tcase_add_test(transaction, refused_commit_rolls_back);
+    tcase_add_test(transaction, a_view_is_of_one_moment);
     suite_add_tcase(suite, transaction);
     return testing_run(suite);
 }
