@@ -47,8 +47,7 @@ void hand_done(struct hand *hand)
 
 int life_begin(struct life *life, struct error *err)
 {
-    return life->in_group ? life_part_begin(life, err)
-                          : inventory_begin(life->inventory, err);
+    return life->in_group ? life_part_begin(life, err) : inventory_begin(life->inventory, err);
 }
 
 int life_begin_renewal(struct life *life, int64_t id, struct renewal_row *renewal,

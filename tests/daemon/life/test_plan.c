@@ -1,4 +1,5 @@
-/* Plans stay right until the rules change; then all are made anew, however often that is broken off.
+/* Plans stay right until the rules change; then all are made anew, however often that is broken
+ * off.
  */
 #include <string.h>
 
@@ -35,11 +36,8 @@ static utc_t planned_at(const char *name)
 static void plan_nonsense(const char *name)
 {
     AUTO_CERTIFICATE struct certificate_row row = {0};
-    const struct certificate_plan plan = {.next_at = 17,
-                                          .next_action = "start",
-                                          .deadline = 18,
-                                          .ends_at = 19,
-                                          .state = "ok"};
+    const struct certificate_plan plan = {
+        .next_at = 17, .next_action = "start", .deadline = 18, .ends_at = 19, .state = "ok"};
 
     ck_ok(certificates_find(scene.life.inventory, name, &row, &err));
     ck_ok(certificates_set_plan(scene.life.inventory, row.id, &plan, 0, &err));
