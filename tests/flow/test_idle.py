@@ -33,6 +33,7 @@ def asked_for(pid):
 
 
 def test_nothing_due_wakes_nobody(lab):
+    """Nothing due: no thread wakes up, and the loop asks for no early time."""
     if os.uname().machine != "x86_64":
         raise Skip("knows the system calls of x86_64 only")
     lab.write_config()
