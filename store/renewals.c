@@ -197,23 +197,50 @@ int renewals_open(struct inventory *inventory, int64_t certificate_id, struct re
     return rc < 0 ? rc : read_row(&statement, ret, err);
 }
 
+#define ACCEPTED_LAST                                                            \
+    " FROM renewals WHERE certificate_id = ? AND accepted_at IS NOT NULL"        \
+    " ORDER BY accepted_at DESC, coalesce(not_after, 9223372036854775807) DESC," \
+    " id DESC LIMIT 1"
+
+static int find_accepted(struct inventory *inventory, const char *sql, int64_t certificate_id,
+                         struct statement *ret, struct error *err)
+{
+    int rc = statement_open(inventory, sql, ret, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_int(ret, certificate_id);
+    return statement_one(ret, err, "accepted renewal of certificate %" PRId64, certificate_id);
+}
+
 int renewals_accepted(struct inventory *inventory, int64_t certificate_id, struct renewal_row *ret,
                       struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
     int rc =
-        statement_open(inventory,
-                       "SELECT " COLUMNS " FROM renewals WHERE certificate_id = ?"
-                       " AND accepted_at IS NOT NULL"
-                       " ORDER BY accepted_at DESC, coalesce(not_after, 9223372036854775807) DESC,"
-                       " id DESC LIMIT 1",
-                       &statement, err);
+        find_accepted(inventory, "SELECT " COLUMNS ACCEPTED_LAST, certificate_id, &statement, err);
+
+    return rc < 0 ? rc : read_row(&statement, ret, err);
+}
+
+int renewals_accepted_times(struct inventory *inventory, int64_t certificate_id,
+                            struct accepted_times *ret, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = find_accepted(inventory,
+                           "SELECT id, not_before, not_after, accepted_at, chain_not_after,"
+                           " rechain_at" ACCEPTED_LAST,
+                           certificate_id, &statement, err);
 
     if (rc < 0)
         return rc;
-    statement_bind_int(&statement, certificate_id);
-    rc = statement_one(&statement, err, "accepted renewal of certificate %" PRId64, certificate_id);
-    return rc < 0 ? rc : read_row(&statement, ret, err);
+    ret->id = statement_read_int(&statement);
+    ret->not_before = statement_read_utc(&statement);
+    ret->not_after = statement_read_utc(&statement);
+    ret->accepted_at = statement_read_utc(&statement);
+    ret->chain_not_after = statement_read_utc(&statement);
+    ret->rechain_at = statement_read_utc(&statement);
+    return 0;
 }
 
 static int each(struct inventory *inventory, const struct ids *ids, renewal_fn fn, void *self,

@@ -64,6 +64,17 @@ int renewals_open(struct inventory *inventory, int64_t certificate_id, struct re
 int renewals_accepted(struct inventory *inventory, int64_t certificate_id, struct renewal_row *ret,
                       struct error *err);
 
+/* Of that one what its state follows from, without key, leaf, request and names. E_NOT_FOUND. */
+struct accepted_times {
+    int64_t id;
+    utc_t not_before, not_after;
+    utc_t accepted_at;
+    utc_t chain_not_after;
+    utc_t rechain_at;
+};
+int renewals_accepted_times(struct inventory *inventory, int64_t certificate_id,
+                            struct accepted_times *ret, struct error *err);
+
 typedef int (*renewal_fn)(void *self, const struct renewal_row *row, struct error *err);
 /* All renewals whose key has this public half, newest first. By index. */
 int renewals_by_spki(struct inventory *inventory, const uint8_t spki_sha256[SHA256_LEN],

@@ -36,7 +36,7 @@ static int load_open(struct inventory *inventory, int64_t certificate_id, struct
 struct target_walk {
     struct inventory *inventory;
     struct certificate_facts *facts;
-    const struct renewal_row *accepted; /* NULL: none */
+    const struct accepted_times *accepted; /* NULL: none */
     size_t targets;
 };
 
@@ -57,12 +57,12 @@ static void copy_deployment(const struct deployment_row *row, struct deployment_
     };
 }
 
-static void look_at_dates(struct target_walk *walk, const struct renewal_row *live)
+static void look_at_dates(struct target_walk *walk, utc_t not_before, utc_t not_after)
 {
-    if (live->not_after >= walk->facts->live_not_after)
+    if (not_after >= walk->facts->live_not_after)
         return;
-    walk->facts->live_not_before = live->not_before;
-    walk->facts->live_not_after = live->not_after;
+    walk->facts->live_not_before = not_before;
+    walk->facts->live_not_after = not_after;
 }
 
 /* What is in service on a target is the renewal last verified there: the one that ends first speaks
@@ -76,13 +76,13 @@ static int look_at_live(struct target_walk *walk, int64_t target_id, struct erro
     if (rc == E_NOT_FOUND)
         return 0;
     if (rc == 0 && walk->accepted && walk->accepted->id == renewal_id) {
-        look_at_dates(walk, walk->accepted);
+        look_at_dates(walk, walk->accepted->not_before, walk->accepted->not_after);
         return 0;
     }
     if (rc == 0)
         rc = renewals_get(walk->inventory, renewal_id, &live, err);
     if (rc == 0)
-        look_at_dates(walk, &live);
+        look_at_dates(walk, live.not_before, live.not_after);
     return rc;
 }
 
@@ -106,7 +106,7 @@ static int look_at_target(void *self, const struct target_row *target, struct er
 int life_facts(struct inventory *inventory, const struct certificate_row *certificate,
                struct certificate_facts *ret, struct error *err)
 {
-    AUTO_RENEWAL struct renewal_row accepted = {0};
+    struct accepted_times accepted;
     struct certificate_facts facts = {
         .added_at = certificate->added_at,
         .retired_at = certificate->retired_at,
@@ -125,7 +125,7 @@ int life_facts(struct inventory *inventory, const struct certificate_row *certif
 
     if (rc < 0)
         return rc;
-    rc = renewals_accepted(inventory, certificate->id, &accepted, err);
+    rc = renewals_accepted_times(inventory, certificate->id, &accepted, err);
     if (rc == 0) {
         facts.accepted = true;
         facts.not_before = accepted.not_before;

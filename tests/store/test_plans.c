@@ -127,6 +127,7 @@ static void use_certificates(int64_t id)
 static void use_renewals(int64_t certificate_id, int64_t id)
 {
     AUTO_RENEWAL struct renewal_row open = {0}, accepted = {0};
+    struct accepted_times times;
     AUTO_BLOBS struct blobs chain = {0}, stored = {0};
     const uint8_t spki[SHA256_LEN] = {1};
     struct seen seen = {0};
@@ -134,6 +135,7 @@ static void use_renewals(int64_t certificate_id, int64_t id)
     ck_ok(renewals_open(inventory, certificate_id, &open, &err));
     sample_accepted(inventory, certificate_id, 1, 1);
     ck_ok(renewals_accepted(inventory, certificate_id, &accepted, &err));
+    ck_ok(renewals_accepted_times(inventory, certificate_id, &times, &err));
     ck_ok(renewals_by_spki(inventory, spki, see_renewal, &seen, &err));
     int64_t first = 0;
     ck_assert_int_eq(renewals_first_by_spki(inventory, certificate_id, spki, &first, &err),

@@ -211,6 +211,14 @@ static void ck_accepted(int64_t wanted)
 
     ck_ok(renewals_accepted(inventory, www, &row, &err));
     ck_assert_int_eq(row.id, wanted);
+    struct accepted_times times = {0};
+    ck_ok(renewals_accepted_times(inventory, www, &times, &err));
+    ck_assert_int_eq(times.id, wanted);
+    ck_assert_int_eq(times.not_before, row.not_before);
+    ck_assert_int_eq(times.not_after, row.not_after);
+    ck_assert_int_eq(times.accepted_at, row.accepted_at);
+    ck_assert_int_eq(times.chain_not_after, row.chain_not_after);
+    ck_assert_int_eq(times.rechain_at, row.rechain_at);
 }
 
 START_TEST(accepted_is_the_one_accepted_last)
