@@ -20,7 +20,7 @@
 
 enum { DROP_PAUSE_MS = 200, TIDY_MS = 15000 };
 
-enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANES };
+enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_PRUNE, LANE_INTAKE, LANES };
 
 struct loop {
     uv_loop_t uv;
@@ -57,6 +57,7 @@ static void life_from(const struct loop *loop, struct inventory *inventory, stru
         .mail_retry = config->mail_retry,
         .mail_retry_count = config->mail_retry_count,
         .mail_give_up = config->mail_give_up,
+        .keep_events = config->audit_keep,
     };
 }
 
@@ -120,8 +121,9 @@ static int make_state_folder(const char *path, struct error *err)
 
 static int open_lanes(struct loop *loop, struct error *err)
 {
-    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_intake};
-    static const char *const names[LANES] = {"renewals", "deployments", "mail", "intake"};
+    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_prune,
+                                         lane_intake};
+    static const char *const names[LANES] = {"renewals", "deployments", "mail", "prune", "intake"};
 
     for (size_t i = 0; i < LANES; i++) {
         struct inventory *inventory = NULL;
@@ -137,6 +139,7 @@ static int open_lanes(struct loop *loop, struct error *err)
     loop->lanes[LANE_INTAKE].drop_scan = loop->config->drop_scan;
     /* The other lanes shall have their turn while thousands of files come in. */
     loop->lanes[LANE_INTAKE].rounds = 4;
+    loop->lanes[LANE_PRUNE].rounds = 4;
     return 0;
 }
 

@@ -66,6 +66,14 @@ static int build_bundle(void *self, int64_t id, const struct sealed_key *key, st
     TICKED(scene, keeper_build_bundle(scene->keeper, id, key, leaf, chain, ret, ret_err));
 }
 
+static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN],
+                    struct error *ret_err)
+{
+    struct scene *scene = self;
+
+    TICKED(scene, keeper_sign_off(scene->keeper, message, ret_mac, ret_err));
+}
+
 static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
                          struct error *ret_err)
 {
@@ -309,6 +317,7 @@ static const struct world functions = {
     .seal = seal,
     .reseal = reseal,
     .build_bundle = build_bundle,
+    .sign_off = sign_off,
     .read_delivery = read_delivery,
     .read_alone = read_delivery,
     .parse_cert = parse_cert,
