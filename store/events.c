@@ -8,6 +8,7 @@
 
 void event_row_done(struct event_row *row)
 {
+    free(row->certificate);
     free(row->actor);
     free(row->kind);
     free(row->text);
@@ -98,8 +99,10 @@ static int visit(struct inventory *inventory, int64_t id, event_fn fn, void *sel
     AUTO_STATEMENT struct statement statement = {0};
     bool found = false;
     int rc = statement_open(inventory,
-                            "SELECT at, certificate_id, renewal_id, actor, kind, text,"
-                            " old_sha256, new_sha256, hash FROM events WHERE id = ?",
+                            "SELECT at, certificate_id, renewal_id,"
+                            " (SELECT name FROM certificates WHERE id = certificate_id),"
+                            " actor, kind, text, old_sha256, new_sha256, hash"
+                            " FROM events WHERE id = ?",
                             &statement, err);
 
     if (rc < 0)
@@ -111,6 +114,7 @@ static int visit(struct inventory *inventory, int64_t id, event_fn fn, void *sel
     row.at = statement_read_utc(&statement);
     row.certificate_id = statement_read_int(&statement);
     row.renewal_id = statement_read_int(&statement);
+    row.certificate = statement_read_text(&statement);
     row.actor = statement_read_text(&statement);
     row.kind = statement_read_text(&statement);
     row.text = statement_read_text(&statement);

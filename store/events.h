@@ -10,6 +10,7 @@ struct event_row {
     utc_t at;
     int64_t certificate_id;         /* 0: none */
     int64_t renewal_id;             /* 0: none */
+    char *certificate;              /* its name as it is now; NULL: none, or not looked up */
     char *actor;                    /* "unlapsed", "drop folder", "uid 0 (root)", ... */
     char *kind;                     /* "requested", "accepted", "verified", ...: stable words */
     char *text;                     /* for people */
@@ -19,7 +20,7 @@ struct event_row {
 };
 void event_row_done(struct event_row *row);
 
-/* Appends it; the row's id and hash are not looked at. Holds together with the open transaction. */
+/* Appends it; the row's id, hash and name of its certificate are not looked at. Holds together with the open transaction. */
 int events_record(struct inventory *inventory, const struct event_row *row, struct error *err);
 /* One that is about no certificate in particular. */
 int events_add(struct inventory *inventory, utc_t at, int64_t certificate_id, int64_t renewal_id,

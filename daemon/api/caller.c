@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 enum { NSS_BUFFER = 64 << 10, GROUPS_MAX = 65536 };
 
@@ -78,4 +80,18 @@ enum role caller_role(const struct caller *caller, const char *read_group, const
     if (is_member(caller, groups, count, admin_group))
         return ROLE_ADMIN;
     return is_member(caller, groups, count, read_group) ? ROLE_READ : ROLE_NONE;
+}
+
+bool caller_name(const struct caller *caller, char ret[CALLER_NAME_MAX])
+{
+    AUTO_FREE char *buffer = mem_alloc(1, NSS_BUFFER);
+    struct passwd user, *found = NULL;
+
+    if (getpwuid_r(caller->uid, &user, buffer, NSS_BUFFER, &found) != 0 || !found)
+        return false;
+    size_t len = strlen(found->pw_name);
+    if (len == 0 || len >= CALLER_NAME_MAX || !text_is_header_safe(found->pw_name, len))
+        return false;
+    memcpy(ret, found->pw_name, len + 1);
+    return true;
 }

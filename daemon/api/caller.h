@@ -2,6 +2,7 @@
 #ifndef UL_DAEMON_API_CALLER_H
 #define UL_DAEMON_API_CALLER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -24,5 +25,10 @@ int caller_of_socket(int fd, struct caller *ret, struct error *err);
  * so that removing somebody from a group works at once.
  */
 enum role caller_role(const struct caller *caller, const char *read_group, const char *admin_group);
+
+/* The user's name as the user database has it now; false when it has none that is printable and not
+ * too long. */
+enum { CALLER_NAME_MAX = 64 };
+bool caller_name(const struct caller *caller, char ret[CALLER_NAME_MAX]);
 
 #endif

@@ -26,6 +26,7 @@ static int look(void *self, const struct event_row *row, struct error *walk_err)
     ck_assert_int_eq(row->certificate_id, www);
     ck_assert_int_eq(row->renewal_id, 0);
     ck_assert_str_eq(row->actor, "uid 0");
+    ck_assert_str_eq(row->certificate, "www");
     ck_assert_str_eq(row->kind, "requested");
     ck_assert_str_eq(row->text, "a new key");
     ++*(int *)self;
