@@ -122,7 +122,7 @@ static int make_state_folder(const char *path, struct error *err)
 static int open_lanes(struct loop *loop, struct error *err)
 {
     static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_prune,
-                                         lane_intake};
+                                        lane_intake};
     static const char *const names[LANES] = {"renewals", "deployments", "mail", "prune", "intake"};
 
     for (size_t i = 0; i < LANES; i++) {

@@ -66,8 +66,7 @@ static int build_bundle(void *self, int64_t renewal_id, const struct sealed_key 
     return keeper_build_bundle(world->keeper, renewal_id, key, leaf, chain, ret, err);
 }
 
-static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN],
-                    struct error *err)
+static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN], struct error *err)
 {
     const struct real_world *world = self;
 

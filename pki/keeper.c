@@ -62,9 +62,9 @@ int keeper_sign_off(struct keeper *keeper, struct span message, uint8_t ret_mac[
 {
     static const uint8_t purpose[] = "unlapsed: the key that signs off";
     uint8_t key[SHA256_LEN];
-    bool done = HMAC(EVP_sha256(), keeper->key, SEAL_KEY_LEN, purpose, sizeof purpose - 1, key,
-                     NULL) &&
-                HMAC(EVP_sha256(), key, sizeof key, message.data, message.len, ret_mac, NULL);
+    bool done =
+        HMAC(EVP_sha256(), keeper->key, SEAL_KEY_LEN, purpose, sizeof purpose - 1, key, NULL) &&
+        HMAC(EVP_sha256(), key, sizeof key, message.data, message.len, ret_mac, NULL);
 
     mem_wipe(key, sizeof key);
     return done ? 0 : crypto_error(err, E_CRYPTO, "sealing key: cannot sign off");

@@ -192,9 +192,8 @@ static int time_of(struct inventory *inventory, int64_t id, int64_t *ret_id, utc
 {
     AUTO_STATEMENT struct statement statement = {0};
     bool row = false;
-    int rc = statement_open(inventory,
-                            "SELECT id, at FROM events WHERE id >= ? ORDER BY id LIMIT 1",
-                            &statement, err);
+    int rc = statement_open(
+        inventory, "SELECT id, at FROM events WHERE id >= ? ORDER BY id LIMIT 1", &statement, err);
 
     if (rc < 0)
         return rc;

@@ -20,7 +20,8 @@ struct event_row {
 };
 void event_row_done(struct event_row *row);
 
-/* Appends it; the row's id, hash and name of its certificate are not looked at. Holds together with the open transaction. */
+/* Appends it; the row's id, hash and name of its certificate are not looked at. Holds together with
+ * the open transaction. */
 int events_record(struct inventory *inventory, const struct event_row *row, struct error *err);
 /* One that is about no certificate in particular. */
 int events_add(struct inventory *inventory, utc_t at, int64_t certificate_id, int64_t renewal_id,

@@ -3,11 +3,12 @@
  * hash before, so that none can be changed, taken out or put in without changing all that follow.
  * The newest id and hash, and those of the last event that was pruned, stand beside (table trail).
  *
- *     hash = SHA-256("unlapsed event 1" | hash before, 32 zeros before the first | id | at
- *                    | certificate id | renewal id | length of actor | actor | length of kind | kind
- *                    | length of text | text | old SHA-256 | new SHA-256)
+ *     hash = SHA-256("unlapsed event 1" | hash before | id | at | certificate id | renewal id
+ *                    | length of actor | actor | length of kind | kind | length of text | text
+ *                    | old SHA-256 | new SHA-256)
  *
- * Numbers are 8 bytes, big-endian; what is missing is 0, or 32 zeros. Ids have no gap.
+ * Before the first stand 32 zeros. Numbers are 8 bytes, big-endian; what is missing is 0, or 32
+ * zeros. Ids have no gap.
  */
 #ifndef UL_STORE_TRAIL_H
 #define UL_STORE_TRAIL_H

@@ -18,7 +18,8 @@ int body_bool(const json_t *object, const char *key, bool *ret, struct error *er
 /* Absent is an empty one. */
 int body_array(const json_t *object, const char *key, const json_t **ret, struct error *err);
 
-/* "uid 0 (root)", for the audit trail; without a name when there is none for it. Returns ret, which holds ACTOR_MAX bytes. */
+/* "uid 0 (root)", for the audit trail; without a name when there is none for it. Returns ret, which
+ * holds ACTOR_MAX bytes. */
 const char *body_actor(const struct api_call *call, char *ret);
 
 #endif

@@ -1,5 +1,5 @@
-/* One page of the proof that the audit trail is whole: the asker carries the mark from page to page,
- * so that nothing is kept here and nobody waits for the whole of it. */
+/* One page of the proof that the audit trail is whole: the asker carries the mark from page to
+ * page, so that nothing is kept here and nobody waits for the whole of it. */
 #include "daemon/api/handler.h"
 
 #include <string.h>

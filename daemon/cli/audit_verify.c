@@ -97,7 +97,8 @@ static void check_expected_end(struct proof *proof)
         proof_break(proof, expect->id, "it is missing: the newest one is %lld",
                     (long long)proof->to.id);
     else
-        proof_break(proof, expect->id, "it is pruned: nothing tells whether it was the expected one");
+        proof_break(proof, expect->id,
+                    "it is pruned: nothing tells whether it was the expected one");
 }
 
 static void read_page(struct proof *proof, const json_t *page, struct error *bad)
@@ -126,9 +127,9 @@ static enum cli_exit fetch_page(struct cli *cli, struct proof *proof)
 {
     AUTO_REPLY struct reply reply = {0};
     struct error err = {0};
-    AUTO_FREE char *after = proof->begun ? mem_printf("&after=%lld&hash=%s",
-                                                      (long long)proof->to.id, proof->to.hash)
-                                         : mem_strdup("");
+    AUTO_FREE char *after =
+        proof->begun ? mem_printf("&after=%lld&hash=%s", (long long)proof->to.id, proof->to.hash)
+                     : mem_strdup("");
     AUTO_FREE char *path =
         mem_printf("/v1/audit/verify?limit=%lld%s", (long long)page_size(proof), after);
 
@@ -146,12 +147,13 @@ static void put_document(struct cli *cli, const struct proof *proof)
         "id", (json_int_t)proof->to.id, "hash", proof->to.hash, "pruned", proof->pruned);
 
     if (proof->broken_id != 0)
-        json_object_set_new(document, "broken",
-                            json_pack("{s:I, s:s}", "id", (json_int_t)proof->broken_id, "text",
-                                      proof->wrong));
+        json_object_set_new(
+            document, "broken",
+            json_pack("{s:I, s:s}", "id", (json_int_t)proof->broken_id, "text", proof->wrong));
     else
         json_object_set_new(document, "broken", json_null());
-    json_object_set_new(document, "expected", proof->expect ? json_boolean(proof->met) : json_null());
+    json_object_set_new(document, "expected",
+                        proof->expect ? json_boolean(proof->met) : json_null());
     json_dumpf(document, cli->out, JSON_INDENT(2));
     fputc('\n', cli->out);
 }

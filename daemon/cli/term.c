@@ -79,11 +79,11 @@ enum color color_of_kind(const char *kind)
         const char *kind;
         enum color color;
     } colors[] = {
-        {"accepted", COLOR_GOOD},          {"adopted", COLOR_GOOD},  {"verified", COLOR_GOOD},
-        {"delivery-rejected", COLOR_BAD},  {"expired", COLOR_BAD},   {"failed", COLOR_BAD},
-        {"key-disclosed", COLOR_BAD},      {"mail-lost", COLOR_BAD}, {"not-restored", COLOR_BAD},
-        {"refused", COLOR_BAD},            {"rejected", COLOR_BAD},  {"rolled-back", COLOR_BAD},
-        {"trust-added", COLOR_BUSY},       {"pruned", COLOR_BUSY},   {"trust-removed", COLOR_BUSY},
+        {"accepted", COLOR_GOOD},         {"adopted", COLOR_GOOD},  {"verified", COLOR_GOOD},
+        {"delivery-rejected", COLOR_BAD}, {"expired", COLOR_BAD},   {"failed", COLOR_BAD},
+        {"key-disclosed", COLOR_BAD},     {"mail-lost", COLOR_BAD}, {"not-restored", COLOR_BAD},
+        {"refused", COLOR_BAD},           {"rejected", COLOR_BAD},  {"rolled-back", COLOR_BAD},
+        {"trust-added", COLOR_BUSY},      {"pruned", COLOR_BUSY},   {"trust-removed", COLOR_BUSY},
     };
 
     for (size_t i = 0; i < COUNT_OF(colors); i++)

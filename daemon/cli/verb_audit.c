@@ -127,8 +127,8 @@ static void add_change(struct table *table, const json_t *item, struct error *ba
 {
     const char *from = reply_text_or_null(item, "old_sha256", bad);
     const char *to = reply_text_or_null(item, "new_sha256", bad);
-    AUTO_FREE char *text = mem_printf("%.*s%s>%s%.*s", SHORT_HASH, from ? from : "", from ? " " : "",
-                                      to ? " " : "", SHORT_HASH, to ? to : "");
+    AUTO_FREE char *text = mem_printf("%.*s%s>%s%.*s", SHORT_HASH, from ? from : "",
+                                      from ? " " : "", to ? " " : "", SHORT_HASH, to ? to : "");
 
     table_cell(table, from || to ? text : "-", COLOR_PLAIN);
 }
@@ -232,12 +232,10 @@ static enum cli_exit tell(struct cli *cli, struct telling *telling)
 
 VERB(verb_audit)
 {
-    static const struct option own[] = {{"since", required_argument, NULL, 's'},
-                                        {"until", required_argument, NULL, 'u'},
-                                        {"limit", required_argument, NULL, 'l'},
-                                        {"follow", no_argument, NULL, 'f'},
-                                        {"expect", required_argument, NULL, 'e'},
-                                        {0}};
+    static const struct option own[] = {
+        {"since", required_argument, NULL, 's'},  {"until", required_argument, NULL, 'u'},
+        {"limit", required_argument, NULL, 'l'},  {"follow", no_argument, NULL, 'f'},
+        {"expect", required_argument, NULL, 'e'}, {0}};
     static const char *const headers[] = {"ID",   "AT",          "CERTIFICATE", "BY",
                                           "WHAT", "FINGERPRINT", "TEXT",        NULL};
     struct arguments arguments = {.since = UTC_NEVER, .until = UTC_NEVER};

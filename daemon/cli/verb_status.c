@@ -83,8 +83,8 @@ static void put_audit(struct cli *cli, const json_t *json, struct error *bad)
     const json_t *head = reply_object(audit, "head", bad);
 
     cli_put_label(cli, "Audit trail");
-    fprintf(cli->out, "%lld events, the newest is %lld:",
-            (long long)reply_number(audit, "events", bad),
+    fprintf(cli->out,
+            "%lld events, the newest is %lld:", (long long)reply_number(audit, "events", bad),
             (long long)reply_number(head, "id", bad));
     cli_put(cli, reply_text(head, "hash", bad));
     fputc('\n', cli->out);

@@ -92,8 +92,8 @@ struct accept_walk {
     int64_t order; /* of its request: newer ones are greater */
     utc_t now;
     size_t targets;
-    struct renewal_row closed; /* the newest other request that it answers; id 0: none */
-    struct renewal_row left;   /* one that stays open; id 0: none */
+    struct renewal_row closed;      /* the newest other request that it answers; id 0: none */
+    struct renewal_row left;        /* one that stays open; id 0: none */
     uint8_t old_sha256[SHA256_LEN]; /* what was accepted before; zero: nothing */
 };
 

@@ -19,9 +19,8 @@ static int look_at_time(void *self, const struct event_row *row, struct error *e
 }
 
 /* The event that tells of it is the trail's own, and is chained like any other. */
-static int record(struct life *life, const struct trail_ends *before,
-                  const struct trail_mark *mark, utc_t now, const uint8_t mac[SHA256_LEN],
-                  struct error *err)
+static int record(struct life *life, const struct trail_ends *before, const struct trail_mark *mark,
+                  utc_t now, const uint8_t mac[SHA256_LEN], struct error *err)
 {
     char hex[2 * SHA256_LEN + 1], keep[SECONDS_TEXT_MAX];
     int rc = life_begin(life, err);

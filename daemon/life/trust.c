@@ -189,10 +189,10 @@ static int tell_added(struct life *life, const struct life_trust *asked,
     char hex[2 * SHA256_LEN + 1], comment[COMMENT_MAX];
 
     text_escape(asked->comment ? asked->comment : "", comment, sizeof comment);
-    return life_event_change(
-        life, &(struct life_change){0, 0, "trust-added", NULL, anchor->sha256},
-        "%s, SHA-256 %s, is a trust anchor from now on%s%s", anchor->subject,
-        text_hex(anchor->sha256, SHA256_LEN, hex), comment[0] != '\0' ? ": " : "", comment);
+    return life_event_change(life, &(struct life_change){0, 0, "trust-added", NULL, anchor->sha256},
+                             "%s, SHA-256 %s, is a trust anchor from now on%s%s", anchor->subject,
+                             text_hex(anchor->sha256, SHA256_LEN, hex),
+                             comment[0] != '\0' ? ": " : "", comment);
 }
 
 static int add_one(struct life *life, const struct life_trust *asked, const struct object *object,
@@ -330,8 +330,8 @@ static int remove_one(struct life *life, const struct pick *pick, const char *ac
         return rc;
     return life_event_change(
         life, &(struct life_change){0, 0, "trust-removed", pick->anchor.sha256, NULL},
-        "%s, SHA-256 %s, is no longer a trust anchor; what is installed stays", pick->anchor.subject,
-         text_hex(pick->anchor.sha256, SHA256_LEN, hex));
+        "%s, SHA-256 %s, is no longer a trust anchor; what is installed stays",
+        pick->anchor.subject, text_hex(pick->anchor.sha256, SHA256_LEN, hex));
 }
 
 int life_trust_remove(struct life *life, const char *fingerprint, const char *actor,

@@ -188,10 +188,9 @@ START_TEST(one_that_fits_was_put_in)
     record(1);
     ck_ok(trail_ends(inventory, &ends, &err));
     trail_hash(ends.head.hash, &row, row.hash);
-    AUTO_FREE char *sql =
-        mem_printf("INSERT INTO events (id, at, actor, kind, text, hash)"
-                   " VALUES (2, 5, 'a', 'b', 'c', x'%s')",
-                   text_hex(row.hash, SHA256_LEN, hex));
+    AUTO_FREE char *sql = mem_printf("INSERT INTO events (id, at, actor, kind, text, hash)"
+                                     " VALUES (2, 5, 'a', 'b', 'c', x'%s')",
+                                     text_hex(row.hash, SHA256_LEN, hex));
     tamper(sql);
     for (int64_t limit = 1; limit < 4; limit++) {
         struct trail_proof proof = prove(limit);

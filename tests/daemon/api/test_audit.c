@@ -131,16 +131,11 @@ START_TEST(refused)
     static const struct {
         const char *query, *piece;
     } rows[] = {
-        {"?after=x", "after"},
-        {"?after=-1", "after"},
-        {"?limit=0", "limit"},
-        {"?limit=1001", "limit"},
-        {"?newest=0", "newest"},
-        {"?since=yesterday", "since"},
-        {"?until=2027", "until"},
-        {"/verify?after=1", "hash"},
-        {"/verify?hash=00", "after"},
-        {"/verify?after=1&hash=00", "hash"},
+        {"?after=x", "after"},        {"?after=-1", "after"},
+        {"?limit=0", "limit"},        {"?limit=1001", "limit"},
+        {"?newest=0", "newest"},      {"?since=yesterday", "since"},
+        {"?until=2027", "until"},     {"/verify?after=1", "hash"},
+        {"/verify?hash=00", "after"}, {"/verify?after=1&hash=00", "hash"},
         {"/verify?limit=0", "limit"},
     };
 

@@ -152,8 +152,7 @@ START_TEST(usage)
         {"audit", "verify", "--expect", "1:00"},
         {"audit", "verify", "--follow"},
         {"audit", "verify", "--since", "1d"},
-        {"audit", "--expect",
-         "1:0000000000000000000000000000000000000000000000000000000000000000"},
+        {"audit", "--expect", "1:0000000000000000000000000000000000000000000000000000000000000000"},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

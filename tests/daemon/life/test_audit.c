@@ -71,24 +71,17 @@ static void ck_events(const struct authority *leaf, const struct wanted *wanted,
 START_TEST(a_road_is_told_in_full)
 {
     static const struct wanted wanted[] = {
-        {"added", "uid 0", NONE, NONE},
-        {"adopted", "uid 0", NONE, OLD},
-        {"started", "unlapsed", NONE, NONE},
-        {"requested", "unlapsed", NONE, NONE},
-        {"handed-over", "unlapsed", NONE, NONE},
-        {"received", "drop folder", NONE, NEW},
-        {"accepted", "drop folder", OLD, NEW},
-        {"staged", "unlapsed", OLD, NEW},
-        {"swapped", "unlapsed", OLD, NEW},
-        {"reloaded", "unlapsed", OLD, NEW},
-        {"verified", "unlapsed", OLD, NEW},
-        {"started", "uid 7 (eve)", NONE, NONE},
-        {"requested", "unlapsed", NONE, NONE},
-        {"handed-over", "unlapsed", NONE, NONE},
+        {"added", "uid 0", NONE, NONE},          {"adopted", "uid 0", NONE, OLD},
+        {"started", "unlapsed", NONE, NONE},     {"requested", "unlapsed", NONE, NONE},
+        {"handed-over", "unlapsed", NONE, NONE}, {"received", "drop folder", NONE, NEW},
+        {"accepted", "drop folder", OLD, NEW},   {"staged", "unlapsed", OLD, NEW},
+        {"swapped", "unlapsed", OLD, NEW},       {"reloaded", "unlapsed", OLD, NEW},
+        {"verified", "unlapsed", OLD, NEW},      {"started", "uid 7 (eve)", NONE, NONE},
+        {"requested", "unlapsed", NONE, NONE},   {"handed-over", "unlapsed", NONE, NONE},
     };
     AUTO_BLOB struct blob csr = scene_csr(&scene);
-    const struct authority *issuing = authority_make(
-        scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
+    const struct authority *issuing =
+        authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
     const struct authority *leaf =
         authority_make(issuing, &(struct authority_plan){.csr = blob_span(&csr)});
     int64_t id = 0;
@@ -106,16 +99,11 @@ END_TEST
 START_TEST(a_way_back_is_told_in_full)
 {
     static const struct wanted wanted[] = {
-        {"added", "uid 0", NONE, NONE},
-        {"adopted", "uid 0", NONE, OLD},
-        {"started", "unlapsed", NONE, NONE},
-        {"requested", "unlapsed", NONE, NONE},
-        {"handed-over", "unlapsed", NONE, NONE},
-        {"accepted", "drop folder", OLD, NEW},
-        {"staged", "unlapsed", OLD, NEW},
-        {"swapped", "unlapsed", OLD, NEW},
-        {"reloaded", "unlapsed", OLD, NEW},
-        {"undo", "unlapsed", OLD, NEW},
+        {"added", "uid 0", NONE, NONE},          {"adopted", "uid 0", NONE, OLD},
+        {"started", "unlapsed", NONE, NONE},     {"requested", "unlapsed", NONE, NONE},
+        {"handed-over", "unlapsed", NONE, NONE}, {"accepted", "drop folder", OLD, NEW},
+        {"staged", "unlapsed", OLD, NEW},        {"swapped", "unlapsed", OLD, NEW},
+        {"reloaded", "unlapsed", OLD, NEW},      {"undo", "unlapsed", OLD, NEW},
         {"rolled-back", "unlapsed", NEW, OLD},
     };
     const struct authority *leaf = scene_sign(&scene, NULL);
@@ -131,9 +119,12 @@ END_TEST
 START_TEST(a_refusal_names_what_was_refused)
 {
     static const struct wanted wanted[] = {
-        {"added", "uid 0", NONE, NONE},       {"adopted", "uid 0", NONE, OLD},
-        {"started", "unlapsed", NONE, NONE},  {"requested", "unlapsed", NONE, NONE},
-        {"handed-over", "unlapsed", NONE, NONE}, {"rejected", "drop folder", NONE, NEW},
+        {"added", "uid 0", NONE, NONE},
+        {"adopted", "uid 0", NONE, OLD},
+        {"started", "unlapsed", NONE, NONE},
+        {"requested", "unlapsed", NONE, NONE},
+        {"handed-over", "unlapsed", NONE, NONE},
+        {"rejected", "drop folder", NONE, NEW},
         {"delivery-rejected", "drop folder", NONE, NONE},
     };
     const struct authority *expired =
