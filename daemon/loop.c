@@ -143,6 +143,15 @@ static int open_lanes(struct loop *loop, struct error *err)
     return 0;
 }
 
+/* No reason not to start. */
+static void sign_trail_again(struct life *life)
+{
+    struct error why = {0};
+
+    if (life_trail_sign_again(life, &why) < 0)
+        log_error("not-signed", "audit trail: %s", why.text);
+}
+
 static int open_parts(struct loop *loop, struct error *err)
 {
     struct inventory *inventory = NULL;
@@ -164,6 +173,7 @@ static int open_parts(struct loop *loop, struct error *err)
         drop_expect_mount(loop->drop);
     if (rc == 0) {
         life_from(loop, inventory, &loop->api_life);
+        sign_trail_again(&loop->api_life);
         rc = life_plan_all(&loop->api_life, err);
     }
     return rc < 0 ? rc : open_lanes(loop, err);

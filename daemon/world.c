@@ -73,6 +73,14 @@ static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN]
     return keeper_sign_off(world->keeper, message, ret_mac, err);
 }
 
+static int signed_off(void *self, struct span message, const uint8_t mac[SHA256_LEN], bool *ret,
+                      struct error *err)
+{
+    const struct real_world *world = self;
+
+    return keeper_signed_off(world->keeper, message, mac, ret, err);
+}
+
 static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
                          struct error *err)
 {
@@ -319,6 +327,7 @@ int world_open(const struct config *config, struct keeper *keeper, struct real_w
                       .reseal = reseal,
                       .build_bundle = build_bundle,
                       .sign_off = sign_off,
+                      .signed_off = signed_off,
                       .read_delivery = read_delivery,
                       .read_alone = read_alone,
                       .parse_cert = parse_cert,

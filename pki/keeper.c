@@ -70,6 +70,17 @@ int keeper_sign_off(struct keeper *keeper, struct span message, uint8_t ret_mac[
     return done ? 0 : crypto_error(err, E_CRYPTO, "sealing key: cannot sign off");
 }
 
+int keeper_signed_off(struct keeper *keeper, struct span message, const uint8_t mac[SHA256_LEN],
+                      bool *ret, struct error *err)
+{
+    uint8_t own[SHA256_LEN];
+    int rc = keeper_sign_off(keeper, message, own, err);
+
+    if (rc == 0)
+        *ret = CRYPTO_memcmp(own, mac, SHA256_LEN) == 0;
+    return rc;
+}
+
 void sealed_key_done(struct sealed_key *key)
 {
     blob_done(&key->sealed);

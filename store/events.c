@@ -99,10 +99,10 @@ static int visit(struct inventory *inventory, int64_t id, event_fn fn, void *sel
     AUTO_STATEMENT struct statement statement = {0};
     bool found = false;
     int rc = statement_open(inventory,
-                            "SELECT at, certificate_id, renewal_id,"
-                            " (SELECT name FROM certificates WHERE id = certificate_id),"
-                            " actor, kind, text, old_sha256, new_sha256, hash"
-                            " FROM events WHERE id = ?",
+                            "SELECT at, certificate_id, renewal_id, name, actor, kind, text,"
+                            " old_sha256, new_sha256, hash FROM events"
+                            " LEFT JOIN certificates ON certificates.id = certificate_id"
+                            " WHERE events.id = ?",
                             &statement, err);
 
     if (rc < 0)

@@ -299,6 +299,23 @@ static int sign_off(struct inventory *inventory, const struct trail_mark *mark, 
     return rc;
 }
 
+int trail_sign_again(struct inventory *inventory, const struct trail_mark *mark,
+                     const uint8_t mac[SHA256_LEN], struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "UPDATE trail SET pruned_mac = ?"
+                            " WHERE id = 1 AND pruned_id = ? AND pruned_hash = ?",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_hash(&statement, mac);
+    statement_bind_int(&statement, mark->id);
+    statement_bind_hash(&statement, mark->hash);
+    return statement_change(&statement, err, "pruned event %" PRId64, mark->id);
+}
+
 static int remove_up_to(struct inventory *inventory, int64_t id, struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};

@@ -61,6 +61,9 @@ struct blob trail_pruned_text(const struct trail_mark *mark, utc_t at, const cha
  */
 int trail_oldest(struct inventory *inventory, utc_t before, int64_t limit, struct trail_mark *ret,
                  struct error *err);
+/* Another signature under the last pruning. E_NOT_FOUND when the mark is not that of it. */
+int trail_sign_again(struct inventory *inventory, const struct trail_mark *mark,
+                     const uint8_t mac[SHA256_LEN], struct error *err);
 /* Removes the events up to the mark, and writes who did so, signed off. E_CORRUPT when the mark is
  * none of the trail. */
 int trail_prune(struct inventory *inventory, const struct trail_mark *mark, utc_t at,

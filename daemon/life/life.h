@@ -71,6 +71,9 @@ int life_prune(struct life *life, utc_t *ret_at, struct error *err);
 /* Whether what was pruned was signed off by who holds our sealing key. */
 int life_trail_signed(struct life *life, const struct trail_ends *ends, bool *ret,
                       struct error *err);
+/* After a start, and when the sealing key has changed: signs it off with the one in force, before
+ * the older one is thrown away. What nobody signed off stays so, and is logged. */
+int life_trail_sign_again(struct life *life, struct error *err);
 
 /* After a start with other policies: looks again at what waits for its chain, since the anchors may
  * be others, and writes the next plan of every certificate, also when the look fails. */

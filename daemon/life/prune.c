@@ -77,19 +77,57 @@ int life_prune(struct life *life, utc_t *ret_at, struct error *err)
     return rc < 0 ? error_set(err, rc, "%s", why.text) : 0;
 }
 
+static struct blob text_of(const struct trail_ends *ends)
+{
+    return trail_pruned_text(&ends->pruned, ends->pruned_at,
+                             ends->pruned_by ? ends->pruned_by : "");
+}
+
 int life_trail_signed(struct life *life, const struct trail_ends *ends, bool *ret,
                       struct error *err)
 {
-    uint8_t mac[SHA256_LEN];
-
     if (ends->pruned.id == 0) {
         *ret = true;
         return 0;
     }
-    AUTO_BLOB struct blob text =
-        trail_pruned_text(&ends->pruned, ends->pruned_at, ends->pruned_by ? ends->pruned_by : "");
-    int rc = life->world->sign_off(life->world->self, blob_span(&text), mac, err);
+    AUTO_BLOB struct blob text = text_of(ends);
+    return life->world->signed_off(life->world->self, blob_span(&text), ends->pruned_mac, ret, err);
+}
+
+static int write_signature(struct life *life, const struct trail_ends *ends,
+                           const uint8_t mac[SHA256_LEN], struct error *err)
+{
+    int rc = life_begin(life, err);
+
     if (rc == 0)
-        *ret = memcmp(mac, ends->pruned_mac, SHA256_LEN) == 0;
-    return rc;
+        rc = trail_sign_again(life->inventory, &ends->pruned, mac, err);
+    if (rc == 0)
+        rc = life_event(life, 0, 0, "signed-again",
+                        "that the events up to %" PRId64
+                        " are gone is signed off with the sealing key that is in force now",
+                        ends->pruned.id);
+    return life_end(life, rc, err);
+}
+
+int life_trail_sign_again(struct life *life, struct error *err)
+{
+    AUTO_TRAIL_ENDS struct trail_ends ends = {0};
+    uint8_t mac[SHA256_LEN];
+    bool good = false;
+    int rc = trail_ends(life->inventory, &ends, err);
+
+    if (rc < 0 || ends.pruned.id == 0)
+        return rc;
+    AUTO_BLOB struct blob text = text_of(&ends);
+    rc = life->world->sign_off(life->world->self, blob_span(&text), mac, err);
+    if (rc < 0 || memcmp(mac, ends.pruned_mac, SHA256_LEN) == 0)
+        return rc;
+    rc = life_trail_signed(life, &ends, &good, err);
+    if (rc == 0 && !good)
+        log_error("trail-broken",
+                  "audit trail: the events up to %" PRId64
+                  " are gone, and that was not signed off with this sealing key; see: unlapse "
+                  "audit verify",
+                  ends.pruned.id);
+    return rc == 0 && good ? write_signature(life, &ends, mac, err) : rc;
 }

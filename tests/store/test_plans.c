@@ -234,6 +234,7 @@ static void use_the_rest(int64_t certificate_id)
     ck_ok(trail_prove(inventory, &(struct trail_mark){0}, 5, &proof, &err));
     ck_ok(trail_oldest(inventory, 5, 5, &proof.to, &err));
     ck_ok(trail_prune(inventory, &proof.to, 5, "a", proof.to.hash, &err));
+    ck_ok(trail_sign_again(inventory, &proof.to, proof.to.hash, &err));
     ck_ok(inventory_value_set(inventory, "a", span_text("b"), &err));
     ck_ok(inventory_value_get(inventory, "a", &value, &err));
 }

@@ -63,6 +63,12 @@ static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN]
     return keeper_sign_off(((struct harness *)self)->keeper, message, ret_mac, err);
 }
 
+static int signed_off(void *self, struct span message, const uint8_t mac[SHA256_LEN], bool *ret,
+                      struct error *err)
+{
+    return keeper_signed_off(((struct harness *)self)->keeper, message, mac, ret, err);
+}
+
 static void count_poke(void *self)
 {
     ((struct harness *)self)->pokes++;
@@ -90,6 +96,7 @@ void harness_open(struct harness *harness)
                                     .read_alone = read_delivery,
                                     .build_chain = build_chain,
                                     .sign_off = sign_off,
+                                    .signed_off = signed_off,
                                     .live_read = nothing_installed};
     harness->life = (struct life){
         .inventory = harness->inventory,

@@ -74,6 +74,14 @@ static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN]
     TICKED(scene, keeper_sign_off(scene->keeper, message, ret_mac, ret_err));
 }
 
+static int signed_off(void *self, struct span message, const uint8_t mac[SHA256_LEN], bool *ret,
+                      struct error *ret_err)
+{
+    struct scene *scene = self;
+
+    TICKED(scene, keeper_signed_off(scene->keeper, message, mac, ret, ret_err));
+}
+
 static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
                          struct error *ret_err)
 {
@@ -318,6 +326,7 @@ static const struct world functions = {
     .reseal = reseal,
     .build_bundle = build_bundle,
     .sign_off = sign_off,
+    .signed_off = signed_off,
     .read_delivery = read_delivery,
     .read_alone = read_delivery,
     .parse_cert = parse_cert,

@@ -234,6 +234,44 @@ START_TEST(not_signed_by_another_key)
 }
 END_TEST
 
+static struct keeper *before;
+
+/* A keeper that has two sealing keys, as while one takes the other's place. */
+static int signed_by_either(void *self, struct span message, const uint8_t mac[SHA256_LEN],
+                            bool *ret, struct error *ret_err)
+{
+    int rc = keeper_signed_off(((struct scene *)self)->keeper, message, mac, ret, ret_err);
+
+    return rc < 0 || *ret ? rc : keeper_signed_off(before, message, mac, ret, ret_err);
+}
+
+START_TEST(signed_again_with_another_key)
+{
+    AUTO_FREE char *path = testing_path("other.key");
+
+    ck_ok(life_trail_sign_again(&scene.life, &err));
+    scene.life.keep_events = KEEP;
+    scene_later(&scene, KEEP + 2 * DAY);
+    ck_ok(life_trail_sign_again(&scene.life, &err));
+    ck_assert_int_eq(scene_events(&scene, "signed-again"), 0);
+    before = scene.keeper;
+    ck_ok(keeper_open(path, true, &scene.keeper, &err));
+    /* one that cannot know it signs nothing */
+    testing_expect_log("trail-broken");
+    ck_ok(life_trail_sign_again(&scene.life, &err));
+    ck_assert(!is_signed());
+    ck_assert_int_eq(scene_events(&scene, "signed-again"), 0);
+    scene.world.signed_off = signed_by_either;
+    ck_ok(life_trail_sign_again(&scene.life, &err));
+    ck_ok(life_trail_sign_again(&scene.life, &err));
+    ck_assert_int_eq(scene_events(&scene, "signed-again"), 1);
+    keeper_free(before);
+    before = scene.keeper;
+    ck_assert(is_signed());
+    before = NULL;
+}
+END_TEST
+
 /* Nothing is signed off that nobody could have recorded so; the rest of the daemon goes on. */
 START_TEST(what_is_broken_stays)
 {
@@ -298,6 +336,7 @@ int main(void)
     tcase_add_test(audit, kept_for_so_long);
     tcase_add_test(audit, much_at_once);
     tcase_add_test(audit, not_signed_by_another_key);
+    tcase_add_test(audit, signed_again_with_another_key);
     tcase_add_test(audit, what_is_broken_stays);
     tcase_add_loop_test(audit, killed_while_pruning, 1, 4);
     suite_add_tcase(suite, audit);
