@@ -143,15 +143,6 @@ static int open_lanes(struct loop *loop, struct error *err)
     return 0;
 }
 
-/* No reason not to start. */
-static void sign_trail_again(struct life *life)
-{
-    struct error why = {0};
-
-    if (life_trail_sign_again(life, &why) < 0)
-        log_error("not-signed", "audit trail: %s", why.text);
-}
-
 static int open_parts(struct loop *loop, struct error *err)
 {
     struct inventory *inventory = NULL;
@@ -173,7 +164,7 @@ static int open_parts(struct loop *loop, struct error *err)
         drop_expect_mount(loop->drop);
     if (rc == 0) {
         life_from(loop, inventory, &loop->api_life);
-        sign_trail_again(&loop->api_life);
+        life_trail_sign_again(&loop->api_life);
         rc = life_plan_all(&loop->api_life, err);
     }
     return rc < 0 ? rc : open_lanes(loop, err);
@@ -246,6 +237,7 @@ static void put_into_force(struct loop *loop, struct config *config, struct real
     if (life_plan_all(&loop->api_life, &err) < 0)
         log_error("not-planned", "%s", err.text);
     log_notice("config", "the new configuration is in force");
+    life_happened(&loop->api_life, "configured", config->file);
 }
 
 /* The new configuration comes into force between two pieces of work: no lane is at one now. */
@@ -469,6 +461,7 @@ int loop_run(struct config *config, struct error *err)
         rc = api_open(config->socket, &context, &loop.api, err);
     }
     if (rc == 0) {
+        life_happened(&loop.api_life, "began", "unlapsed " UNLAPSED_VERSION);
         uv_loop_init(&loop.uv);
         start_handles(&loop);
         log_notice("ready",

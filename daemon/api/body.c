@@ -1,6 +1,5 @@
 #include "daemon/api/body.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -99,11 +98,5 @@ int body_array(const json_t *object, const char *key, const json_t **ret, struct
 
 const char *body_actor(const struct api_call *call, char *ret)
 {
-    char name[CALLER_NAME_MAX];
-
-    if (caller_name(call->caller, name))
-        snprintf(ret, ACTOR_MAX, "uid %u (%s)", call->caller->uid, name);
-    else
-        snprintf(ret, ACTOR_MAX, "uid %u", call->caller->uid);
-    return ret;
+    return caller_text(call->caller, ret);
 }

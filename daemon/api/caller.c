@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-enum { NSS_BUFFER = 64 << 10, GROUPS_MAX = 65536 };
+enum { NSS_BUFFER = 64 << 10, GROUPS_MAX = 65536, NAME_MOST = 64 };
 
 int caller_of_socket(int fd, struct caller *ret, struct error *err)
 {
@@ -82,16 +83,16 @@ enum role caller_role(const struct caller *caller, const char *read_group, const
     return is_member(caller, groups, count, read_group) ? ROLE_READ : ROLE_NONE;
 }
 
-bool caller_name(const struct caller *caller, char ret[CALLER_NAME_MAX])
+char *caller_text(const struct caller *caller, char ret[ACTOR_MAX])
 {
     AUTO_FREE char *buffer = mem_alloc(1, NSS_BUFFER);
     struct passwd user, *found = NULL;
 
+    snprintf(ret, ACTOR_MAX, "uid %u", caller->uid);
     if (getpwuid_r(caller->uid, &user, buffer, NSS_BUFFER, &found) != 0 || !found)
-        return false;
+        return ret;
     size_t len = strlen(found->pw_name);
-    if (len == 0 || len >= CALLER_NAME_MAX || !text_is_header_safe(found->pw_name, len))
-        return false;
-    memcpy(ret, found->pw_name, len + 1);
-    return true;
+    if (len > 0 && len <= NAME_MOST && text_is_header_safe(found->pw_name, len))
+        snprintf(ret, ACTOR_MAX, "uid %u (%s)", caller->uid, found->pw_name);
+    return ret;
 }

@@ -72,8 +72,10 @@ int life_prune(struct life *life, utc_t *ret_at, struct error *err);
 int life_trail_signed(struct life *life, const struct trail_ends *ends, bool *ret,
                       struct error *err);
 /* After a start, and when the sealing key has changed: signs it off with the one in force, before
- * the older one is thrown away. What nobody signed off stays so, and is logged. */
-int life_trail_sign_again(struct life *life, struct error *err);
+ * the older one is thrown away. What nobody signed off stays so. Failures are logged. */
+void life_trail_sign_again(struct life *life);
+/* An event of the daemon itself; a failure is logged. */
+void life_happened(struct life *life, const char *kind, const char *text);
 
 /* After a start with other policies: looks again at what waits for its chain, since the anchors may
  * be others, and writes the next plan of every certificate, also when the look fails. */

@@ -109,7 +109,7 @@ static int write_signature(struct life *life, const struct trail_ends *ends,
     return life_end(life, rc, err);
 }
 
-int life_trail_sign_again(struct life *life, struct error *err)
+static int sign_again(struct life *life, struct error *err)
 {
     AUTO_TRAIL_ENDS struct trail_ends ends = {0};
     uint8_t mac[SHA256_LEN];
@@ -124,10 +124,28 @@ int life_trail_sign_again(struct life *life, struct error *err)
         return rc;
     rc = life_trail_signed(life, &ends, &good, err);
     if (rc == 0 && !good)
-        log_error("trail-broken",
-                  "audit trail: the events up to %" PRId64
-                  " are gone, and that was not signed off with this sealing key; see: unlapse "
-                  "audit verify",
-                  ends.pruned.id);
-    return rc == 0 && good ? write_signature(life, &ends, mac, err) : rc;
+        rc = error_set(err, E_CORRUPT,
+                       "the events up to %" PRId64
+                       " are gone, and that was not signed off with this sealing key",
+                       ends.pruned.id);
+    return rc == 0 ? write_signature(life, &ends, mac, err) : rc;
+}
+
+void life_trail_sign_again(struct life *life)
+{
+    struct error why = {0};
+
+    if (sign_again(life, &why) < 0)
+        log_error("trail-not-signed", "audit trail: %s; see: unlapse audit verify", why.text);
+}
+
+void life_happened(struct life *life, const char *kind, const char *text)
+{
+    struct error why = {0};
+    int rc = life_begin(life, &why);
+
+    if (rc == 0)
+        rc = life_event(life, 0, 0, kind, "%s", text);
+    if (life_end(life, rc, &why) < 0)
+        log_error("event-lost", "%s: %s", kind, why.text);
 }
