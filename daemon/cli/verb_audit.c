@@ -12,7 +12,7 @@
 #include "daemon/cli/reply.h"
 #include "daemon/cli/table.h"
 
-enum { LIMIT_DEFAULT = 100, PAGE = 1000, WAIT_MS = 1000, SHORT_HASH = 8 };
+enum { LIMIT_DEFAULT = 100, PAGE = 250, PATH_MOST = 256, WAIT_MS = 1000, SHORT_HASH = 8 };
 
 struct arguments {
     utc_t since, until; /* UTC_NEVER: not given */
@@ -105,7 +105,7 @@ static char *path_of(const struct telling *telling)
     int64_t newest = arguments->limit;
     AUTO_BUF struct buf path;
 
-    buf_init(&path, PAGE);
+    buf_init(&path, PATH_MOST);
     buf_printf(&path, "/v1/audit?limit=%d", PAGE);
     if (arguments->until != UTC_NEVER)
         buf_printf(&path, "&until=%s", utc_format(arguments->until, until));

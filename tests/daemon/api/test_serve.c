@@ -1,5 +1,4 @@
 /* What stands around the handlers: who may ask, what is a request, and what strangers send. */
-#include "store/events.h"
 #include "tests/daemon/api/harness.h"
 
 #include <errno.h>
@@ -14,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "store/events.h"
 
 #include "daemon/api/json.h"
 #include "daemon/api/route.h"
