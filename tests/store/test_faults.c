@@ -238,6 +238,36 @@ START_TEST(single_rows)
 }
 END_TEST
 
+/* An event and the head of the trail hold together, also without a transaction of the caller. */
+START_TEST(single_events)
+{
+    int64_t count = 0;
+    int failed = 0;
+
+    inventory_close(sample_open());
+    for (int pass = 0;; pass++) {
+        struct inventory *inventory = sample_open();
+
+        ck_assert_int_lt(pass, CALLS_MAX);
+        faulty_vfs_arm(pass, runs[_i].kind, runs[_i].lasting);
+        int rc = events_add(inventory, 1, 0, 0, "unlapsed", "seen", "", &err);
+        inventory_close(inventory);
+        int hits = faulty_vfs_disarm();
+        inventory = sample_open();
+        int64_t now = sample_trail_is_whole(inventory);
+        inventory_close(inventory);
+        ck_assert_msg(is_expected(rc), "call %d: %s: %s", pass, code_name(rc), err.text);
+        ck_assert_msg(now == count + 1 || (now == count && rc < 0), "call %d: %s: %d events", pass,
+                      code_name(rc), (int)now);
+        count = now;
+        failed += rc < 0;
+        if (hits == 0)
+            break;
+    }
+    ck_assert_int_gt(failed, 2);
+}
+END_TEST
+
 enum { OLD_EVENTS = 400, PRUNED = 300 };
 
 static int prune(struct inventory *inventory)
@@ -300,6 +330,7 @@ int main(void)
     tcase_add_loop_test(faults, file_in_use, 0, COUNT_OF(runs));
     tcase_add_loop_test(faults, single_rows, 0, COUNT_OF(runs));
     tcase_add_loop_test(faults, handle_survives, 0, COUNT_OF(runs));
+    tcase_add_loop_test(faults, single_events, 0, COUNT_OF(runs));
     tcase_add_loop_test(faults, pruning, 0, COUNT_OF(runs));
     suite_add_tcase(suite, faults);
     return testing_run(suite);
