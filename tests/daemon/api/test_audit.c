@@ -229,8 +229,9 @@ START_TEST(pruned_by_somebody_else)
         "UPDATE trail SET pruned_at = pruned_at + 1",
         "UPDATE trail SET pruned_mac = randomblob(32)",
         "UPDATE trail SET pruned_hash = randomblob(32)",
-        "UPDATE trail SET pruned_id = 7, pruned_hash = (SELECT hash FROM events WHERE id = 7);"
-        "DELETE FROM events WHERE id <= 7",
+        /* more than was */
+        ("UPDATE trail SET pruned_id = 7, pruned_hash = (SELECT hash FROM events WHERE id = 7);"
+         "DELETE FROM events WHERE id <= 7"),
     };
     record(10);
     prune();
