@@ -1,11 +1,13 @@
 /*
- * What a process gives up before it looks at a stranger's bytes. Afterwards it can compute, ask for
- * memory up to a limit, and read from and write to one socket; anything else ends it.
+ * What a process of a role gives up before it looks at a stranger's bytes or serves with a key.
+ * Afterwards it can compute, ask for memory up to a limit, and read from and write to one socket;
+ * anything else ends it.
  */
-#ifndef UL_DAEMON_READ_SANDBOX_H
-#define UL_DAEMON_READ_SANDBOX_H
+#ifndef UL_DAEMON_ROLE_SANDBOX_H
+#define UL_DAEMON_ROLE_SANDBOX_H
 
 #include "base/error.h"
+#include "daemon/role/role.h"
 
 /* The address sanitizer wants some more of the kernel, and a place to print to. */
 #ifdef __has_feature
@@ -26,8 +28,8 @@
  * namespaces of its own where the kernel allows them, and another user; no capability, no new
  * privilege, no debugger, no core dump, its parent's end is its own; and a filter of system calls
  * that ends it on any other than those it needs. E_DENIED and E_IO name the step that failed: then
- * nothing foreign may be looked at.
+ * nothing foreign may be looked at, and no key used.
  */
-int sandbox_enter(int socket, struct error *err);
+int sandbox_enter(const struct role *role, struct error *err);
 
 #endif
