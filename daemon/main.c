@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "pki/memory.h"
 #include "daemon/config/config.h"
+#include "daemon/keep/role.h"
 #include "daemon/loop.h"
 #include "daemon/read/role.h"
 #include "daemon/role/inside.h"
@@ -92,6 +93,8 @@ int main(int argc, char **argv)
 
     if (role_is_meant(&reader_role, argc, argv))
         return reader_role_run();
+    if (role_is_meant(&keeper_role, argc, argv))
+        return keeper_role_run();
     int status = read_arguments(argc, argv, &arguments);
 
     if (status >= 0)

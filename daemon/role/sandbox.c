@@ -15,10 +15,7 @@
 
 #include "base/mem.h"
 
-enum {
-    NOBODY = 65534, /* user and group */
-    MEMORY_MAX = 256 << 20,
-};
+enum { NOBODY = 65534 }; /* user and group */
 
 static int limit(int resource, rlim_t most, const char *what, struct error *err)
 {
@@ -38,7 +35,7 @@ static int set_limits(const struct role *role, struct error *err)
     if (rc == 0)
         rc = limit(RLIMIT_CPU, role->cpu_seconds_max, "processor time", err);
     if (rc == 0 && !SANDBOX_SANITIZER) /* whose shadow of the memory takes terabytes */
-        rc = limit(RLIMIT_AS, MEMORY_MAX, "memory", err);
+        rc = limit(RLIMIT_AS, SANDBOX_MEMORY_MAX, "memory", err);
     if (rc == 0)
         rc = limit(RLIMIT_NPROC, 0, "processes", err);
     return rc;

@@ -22,6 +22,8 @@
 #define SANDBOX_SANITIZER 0
 #endif
 
+enum { SANDBOX_MEMORY_MAX = 256 << 20 }; /* address space */
+
 /*
  * Confines the calling process, which has one thread and whose parent is alive, for good: limits
  * (memory, processor time, no file written, none opened, no process), as root an empty root folder,

@@ -18,6 +18,7 @@ FLOORS = {
     "daemon/issue": ["base", "pki"],
     "daemon/role": ["base", "pki"],
     "daemon/read": ["base", "pki", "daemon/role"],
+    "daemon/keep": ["base", "pki", "daemon/role"],
     "daemon/fetch": ["base", "pki"],
     # siblings again, one floor up
     "daemon/config": ["base", "pki", "policies", "notify", "daemon/fetch/fetch.h"],
@@ -25,7 +26,7 @@ FLOORS = {
     # the daemon's top floor: its API, its loop and main
     "daemon/api": ["base", "pki", "policies", "store", "notify", "daemon/bind", "daemon/config", "daemon/life"],
     "daemon/.": ["base", "pki", "policies", "store", "notify", "daemon/bind", "daemon/drop", "daemon/issue",
-                 "daemon/role", "daemon/read", "daemon/fetch", "daemon/config", "daemon/life", "daemon/api"],
+                 "daemon/role", "daemon/read", "daemon/keep", "daemon/fetch", "daemon/config", "daemon/life", "daemon/api"],
     # the command line is a client of the API: no inventory, no life
     "daemon/cli": ["base", "pki", "policies", "notify", "daemon/config"],
     "tests": ["base", "pki", "policies", "store", "notify", "daemon"],
