@@ -4,13 +4,21 @@
 
 #include <poll.h>
 #include <sched.h>
+#include <string.h>
 
-enum { LOSSES_MAX = 8 };
+enum {
+    LOSSES_MAX = 8,
+    /* Of one process: more than one, so that it need not wait for us between two. */
+    QUEUE_MAX = 4,
+    SMALL_NAMES = 16,
+    SMALL_NAME = 256,
+};
 
-/* One process at work. */
+/* One process at work. It answers in the order in which it was asked. */
 struct worker {
-    struct process *process; /* NULL: none */
-    struct keep_request *request;
+    struct process *process;               /* NULL: none */
+    struct keep_request *queue[QUEUE_MAX]; /* what it was asked, the oldest first */
+    size_t count;
 };
 
 struct batch {
@@ -33,13 +41,36 @@ static size_t processors(void)
     return count < POOL_MAX ? count : POOL_MAX;
 }
 
+/* Soon made, and so small that it and its answer never fill a socket, where both sides would wait
+ * for each other: it may stand in a queue. */
+static bool is_small(const struct keep_request *request)
+{
+    const struct names *names = request->request.names;
+    enum key_type type = request->request.key_type;
+
+    for (size_t i = 0; i < names->count; i++)
+        if (i == SMALL_NAMES || strlen(names->items[i].text) > SMALL_NAME)
+            return false;
+    return type == KEY_EC_P256 || type == KEY_EC_P384 || type == KEY_ED25519;
+}
+
+static bool may_take(const struct worker *worker, const struct keep_request *request)
+{
+    if (worker->count == 0)
+        return true;
+    return worker->count < QUEUE_MAX && !process_is_worn(worker->process) &&
+           is_small(worker->queue[worker->count - 1]) && is_small(request);
+}
+
 static void lose(struct batch *batch, struct worker *worker, bool garbage)
 {
     struct error unused = {0};
 
-    ask_bury(batch->keep, TAKE(worker->process), KEEP_MAKE, worker->request->renewal_id, garbage,
+    ask_bury(batch->keep, TAKE(worker->process), KEEP_MAKE, worker->queue[0]->renewal_id, garbage,
              &unused);
-    batch->again[worker->request - batch->requests] = true;
+    for (size_t i = 0; i < worker->count; i++)
+        batch->again[worker->queue[i] - batch->requests] = true;
+    worker->count = 0;
     batch->losses++;
 }
 
@@ -48,7 +79,7 @@ static struct process *equip(struct batch *batch, struct worker *worker)
 {
     struct error unused = {0};
 
-    if (worker->process && process_is_worn(worker->process))
+    if (worker->process && worker->count == 0 && process_is_worn(worker->process))
         pool_give(&batch->keep->pool, TAKE(worker->process));
     if (!worker->process)
         worker->process = pool_take(&batch->keep->pool);
@@ -58,35 +89,38 @@ static struct process *equip(struct batch *batch, struct worker *worker)
     return worker->process;
 }
 
-/* Gives the worker its next request, or takes its process from it. */
+/* Gives the worker what it can take, or takes its process from it when there is nothing more. */
 static void employ(struct batch *batch, struct worker *worker)
 {
-    while (batch->next < batch->count && equip(batch, worker)) {
+    while (batch->next < batch->count && may_take(worker, &batch->requests[batch->next]) &&
+           equip(batch, worker)) {
         struct keep_request *request = &batch->requests[batch->next++];
         struct keep_order order = ask_order_of(request->renewal_id, &request->request);
         bool sent = false;
 
-        worker->request = request;
         if (ask_send(batch->keep, worker->process, KEEP_MAKE, &order, &sent, &request->error) < 0)
             continue;
-        if (sent)
-            return;
-        lose(batch, worker, false);
+        worker->queue[worker->count++] = request;
+        if (!sent)
+            lose(batch, worker, false);
     }
-    if (worker->process)
+    if (worker->process && worker->count == 0)
         pool_give(&batch->keep->pool, TAKE(worker->process));
 }
 
 static void hear(struct batch *batch, struct worker *worker)
 {
+    struct keep_request *request = worker->queue[0];
     struct keep_answer answer = {0};
     bool garbage = false;
 
-    if (!ask_receive(worker->process, KEEP_MAKE, &answer, &worker->request->error, &garbage)) {
+    if (!ask_receive(worker->process, KEEP_MAKE, &answer, &request->error, &garbage)) {
         lose(batch, worker, garbage);
-    } else if (worker->request->error.code == 0) {
-        worker->request->key = answer.sealed;
-        worker->request->csr = answer.csr;
+    } else {
+        request->key = answer.sealed;
+        request->csr = answer.csr;
+        memmove(worker->queue, worker->queue + 1, --worker->count * sizeof(worker->queue[0]));
+        process_begin(worker->process, &batch->keep->making);
     }
     employ(batch, worker);
 }

@@ -2,7 +2,7 @@
  * The agent's side of the keeper: the calls of pki/keeper.h, answered by processes that alone know
  * the sealing key (daemon/keep/role.h). As many are at work at once as are asked; one of them stays
  * when all is done. A process that dies is replaced, and what it was asked is asked again. Any
- * thread may ask; a process ends with the thread that started it, so those who ask live long.
+ * thread may ask.
  */
 #ifndef UL_DAEMON_KEEP_KEEP_H
 #define UL_DAEMON_KEEP_KEEP_H

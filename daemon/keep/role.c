@@ -12,7 +12,7 @@ const struct role keeper_role = {
     .kinds = KEEP_KINDS,
     .requests_max = 1 << 14,
     .worn_cpu_ms = 60 * 1000,
-    .cpu_seconds_max = 600,
+    .cpu_seconds_max = 240,
 };
 
 /* What it was set up for. */

@@ -12,6 +12,7 @@ const struct role reader_role = {
     .requests_max = 512,
     .worn_cpu_ms = 20000,
     .cpu_seconds_max = 60,
+    .ends_with_thread = true,
 };
 
 /* What it was set up for. */

@@ -1,7 +1,6 @@
 /*
  * Processes of a role with one set-up: those that wait for a question, and how more are started. As
- * many run at once as are asked. A process ends with the thread that started it, so those who ask
- * live long.
+ * many run at once as are asked.
  */
 #ifndef UL_DAEMON_ROLE_POOL_H
 #define UL_DAEMON_ROLE_POOL_H

@@ -5,6 +5,7 @@
 #ifndef UL_DAEMON_ROLE_ROLE_H
 #define UL_DAEMON_ROLE_ROLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ROLE_PROGRAM "unlapsed"
@@ -19,6 +20,9 @@ struct role {
     int64_t worn_cpu_ms;
     /* Processor time in seconds after which the kernel ends it, whatever happens: well above. */
     unsigned cpu_seconds_max;
+    /* It is killed when the thread of the agent that started it ends, beside ending with its
+     * socket: for what may be made to compute for long. */
+    bool ends_with_thread;
 };
 
 #endif

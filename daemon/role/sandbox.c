@@ -74,11 +74,11 @@ static int drop_capabilities(struct error *err)
 }
 
 /* After the change of user, which undoes the first two. */
-static int set_attributes(struct error *err)
+static int set_attributes(const struct role *role, struct error *err)
 {
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return error_set_errno(err, errno, "confinement: no debugger");
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+    if (role->ends_with_thread && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return error_set_errno(err, errno, "confinement: end with the parent");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_set_errno(err, errno, "confinement: no new privileges");
@@ -182,7 +182,7 @@ int sandbox_enter(const struct role *role, struct error *err)
     if (rc == 0)
         rc = drop_capabilities(err);
     if (rc == 0)
-        rc = set_attributes(err);
+        rc = set_attributes(role, err);
     /* What is open stays open; libseccomp opens nothing. */
     if (rc == 0)
         rc = limit(RLIMIT_NOFILE, 0, "open files", err);

@@ -28,9 +28,9 @@ enum { SANDBOX_MEMORY_MAX = 256 << 20 }; /* address space */
  * Confines the calling process, which has one thread and whose parent is alive, for good: limits
  * (memory, processor time, no file written, none opened, no process), as root an empty root folder,
  * namespaces of its own where the kernel allows them, and another user; no capability, no new
- * privilege, no debugger, no core dump, its parent's end is its own; and a filter of system calls
- * that ends it on any other than those it needs. E_DENIED and E_IO name the step that failed: then
- * nothing foreign may be looked at, and no key used.
+ * privilege, no debugger, no core dump, its parent's end is its own where the role says so; and a
+ * filter of system calls that ends it on any other than those it needs. E_DENIED and E_IO name the
+ * step that failed: then nothing foreign may be looked at, and no key used.
  */
 int sandbox_enter(const struct role *role, struct error *err);
 

@@ -387,6 +387,30 @@ START_TEST(one_stays)
 }
 END_TEST
 
+static void *make_one(void *keep)
+{
+    harness_make_well(keep);
+    return NULL;
+}
+
+/* Whoever asked first may be gone. */
+START_TEST(outlives_who_started_it)
+{
+    struct keep *keep = harness_open((struct keep_options){0});
+    pthread_t thread;
+
+    kill(harness_child(), SIGKILL);
+    pthread_create(&thread, NULL, make_one, keep);
+    pthread_join(thread, NULL);
+    pid_t pid = harness_child();
+    usleep(100000);
+    harness_make_well(keep);
+    ck_assert_int_eq(pid, harness_child());
+    ck_assert_uint_eq(1, harness_tellings);
+    keep_close(keep);
+}
+END_TEST
+
 static void *make_a_lot(void *keep)
 {
     for (int i = 0; i < 50; i++) {
@@ -439,6 +463,7 @@ int main(void)
     tcase_add_test(tcase, deadlines);
     tcase_add_loop_test(tcase, lies_are_no_answers, 0, COUNT_OF(lies));
     tcase_add_test(tcase, one_stays);
+    tcase_add_test(tcase, outlives_who_started_it);
     tcase_add_test(tcase, many_callers);
     suite_add_tcase(suite, tcase);
     return testing_run(suite);
