@@ -18,7 +18,7 @@
 #include "daemon/systemd.h"
 #include "daemon/world.h"
 
-enum { DROP_PAUSE_MS = 200, TIDY_MS = 15000, KEEPER_IDLE_MS = 30000 };
+enum { DROP_PAUSE_MS = 200, TIDY_MS = 15000 };
 
 enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANES };
 
@@ -389,7 +389,6 @@ static void on_tidy(uv_timer_t *timer)
     const struct loop *loop = timer->data;
 
     world_tidy(loop->world);
-    keep_tidy(loop->keeper, KEEPER_IDLE_MS);
 }
 
 static void close_one(uv_handle_t *handle, void *unused)

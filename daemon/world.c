@@ -9,7 +9,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/read/reader.h"
 
-enum { READER_IDLE_MS = 30000 };
+enum { IDLE_MS = 30000 }; /* of a reader or keeper, before it ends */
 
 /* The anchors of one policy, by their number among the reader's; policies that name the same ones
  * share them, since the system's store takes 20 ms to read. */
@@ -351,9 +351,11 @@ void world_close(struct real_world *world)
     free(world);
 }
 
-void world_tidy(struct real_world *world)
+bool world_tidy(struct real_world *world)
 {
-    reader_tidy(world->reader, READER_IDLE_MS);
+    bool readers = reader_tidy(world->reader, IDLE_MS);
+
+    return keep_tidy(world->keeper, IDLE_MS) || readers;
 }
 
 const struct world *world_functions(const struct real_world *world)

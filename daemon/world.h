@@ -18,8 +18,9 @@ struct real_world;
 int world_open(const struct config *config, struct keep *keeper, struct real_world **ret,
                struct error *err);
 void world_close(struct real_world *world);
-/* Ends readers that have been idle for a while: for a slow timer. */
-void world_tidy(struct real_world *world);
+/* Ends readers and keepers that have been idle for a while; false when none is left to be ended
+ * later. */
+bool world_tidy(struct real_world *world);
 const struct world *world_functions(const struct real_world *world);
 
 #endif

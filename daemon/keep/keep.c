@@ -78,9 +78,9 @@ void keep_id(const struct keep *keep, uint8_t ret[8])
     memcpy(ret, keep->id, KEEP_ID_LEN);
 }
 
-void keep_tidy(struct keep *keep, int64_t idle_ms)
+bool keep_tidy(struct keep *keep, int64_t idle_ms)
 {
-    pool_tidy(&keep->pool, idle_ms, 1);
+    return pool_tidy(&keep->pool, idle_ms, 1);
 }
 
 static struct blob borrow(struct span span)

@@ -37,8 +37,9 @@ void keep_close(struct keep *keep);
 /* As keeper_id. */
 void keep_id(const struct keep *keep, uint8_t ret[8]);
 
-/* Ends processes that nobody asked anything for that long, but for one. Call it now and then. */
-void keep_tidy(struct keep *keep, int64_t idle_ms);
+/* Ends processes that nobody asked anything for that long, but for one; false when none is left to
+ * be ended later. */
+bool keep_tidy(struct keep *keep, int64_t idle_ms);
 
 /*
  * As the calls of pki/keeper.h. Besides their own failures: E_COMMAND (transient: nothing is

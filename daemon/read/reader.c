@@ -119,10 +119,13 @@ int reader_try(struct reader *reader, struct error *err)
     return rc;
 }
 
-void reader_tidy(struct reader *reader, int64_t idle_ms)
+bool reader_tidy(struct reader *reader, int64_t idle_ms)
 {
+    bool left = false;
+
     for (size_t i = 0; i < WIRE_DUTIES; i++)
-        pool_tidy(&reader->pools[i], idle_ms, 0);
+        left = pool_tidy(&reader->pools[i], idle_ms, 0) || left;
+    return left;
 }
 
 /* As many as one message holds: the rest is as if nobody had known it. */

@@ -45,8 +45,9 @@ void reader_close(struct reader *reader);
 /* Starts a process that judges, and keeps it: E_CONFIG names the anchors that cannot be read; any
  * other failure means that nothing can be read on this machine. */
 int reader_try(struct reader *reader, struct error *err);
-/* Ends processes that nobody asked anything for that long. Call it now and then. */
-void reader_tidy(struct reader *reader, int64_t idle_ms);
+/* Ends processes that nobody asked anything for that long; false when none is left to be ended
+ * later. */
+bool reader_tidy(struct reader *reader, int64_t idle_ms);
 
 /*
  * As delivery_read, cert_parse, chain_build and chain_find_gap. Besides their own failures:

@@ -1,6 +1,6 @@
 /*
- * Test files that make a reader misbehave, so that the tests see each wall hold. Built with the
- * `faults` option alone, and deaf unless the set-up says that this is a test.
+ * Test files and keys that make a reader or keeper misbehave, so that the tests see each wall hold.
+ * Built with the `faults` option alone, and deaf unless the set-up says that this is a test.
  */
 #ifndef UL_DAEMON_ROLE_FAULT_H
 #define UL_DAEMON_ROLE_FAULT_H

@@ -52,7 +52,7 @@ void pool_give(struct pool *pool, struct process *process)
     process_end(process);
 }
 
-void pool_tidy(struct pool *pool, int64_t idle_ms, size_t keep)
+bool pool_tidy(struct pool *pool, int64_t idle_ms, size_t keep)
 {
     struct process *old[POOL_MAX];
     int64_t since = clock_monotonic_ms() - idle_ms;
@@ -71,4 +71,5 @@ void pool_tidy(struct pool *pool, int64_t idle_ms, size_t keep)
     pthread_mutex_unlock(&pool->mutex);
     for (size_t i = 0; i < count; i++)
         process_end(old[i]);
+    return kept > keep;
 }

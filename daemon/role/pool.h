@@ -36,7 +36,8 @@ int pool_start(const struct pool *pool, struct buf *ret_said, struct process **r
 /* After its answer: it waits again, or ends when it is worn or enough wait. */
 void pool_give(struct pool *pool, struct process *process);
 
-/* Ends those that nobody has asked anything for that long, but leaves `keep` of them. */
-void pool_tidy(struct pool *pool, int64_t idle_ms, size_t keep);
+/* Ends those that nobody has asked anything for that long, but leaves `keep` of them; false when no
+ * more than these are left to be ended later. */
+bool pool_tidy(struct pool *pool, int64_t idle_ms, size_t keep);
 
 #endif

@@ -412,9 +412,9 @@ START_TEST(many_files_few_processes)
     /* Replaced after 512 requests. */
     ck_assert_uint_eq(4, processes);
     ck_assert_msg(harness_tellings == 0, "%s", harness_told);
-    reader_tidy(reader, 3600000);
+    ck_assert(reader_tidy(reader, 3600000));
     harness_child();
-    reader_tidy(reader, 0);
+    ck_assert(!reader_tidy(reader, 0));
     ck_assert_msg(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "a child is left");
     harness_read_well(reader);
     reader_close(reader);
