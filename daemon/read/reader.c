@@ -77,6 +77,9 @@ int reader_open(const struct reader_options *options, struct reader **ret, struc
         return error_set(err, E_TOO_LARGE,
                          "reader: wanted at most %d sets of anchors and %d passwords",
                          WIRE_ANCHOR_SETS_MAX, DELIVERY_PASSWORDS_MAX);
+    /* A file that took its process over could keep the passwords, and the keys of whoever sends
+     * the next file, or hand out a key of its own in their place. */
+    bool once = options->delivery.keep_keys || options->delivery.password_count > 0;
     struct reader *reader = mem_alloc(1, sizeof *reader);
     *reader = (struct reader){
         .limits = {limits->wall_ms ? limits->wall_ms : WALL_MS,
@@ -87,7 +90,7 @@ int reader_open(const struct reader_options *options, struct reader **ret, struc
     };
     for (size_t i = 0; i < WIRE_DUTIES; i++)
         pool_init(&reader->pools[i], &reader_role, options->program,
-                  pack_setup(options, (enum wire_duty)i), IDLE_MAX);
+                  pack_setup(options, (enum wire_duty)i), i == WIRE_READS && once ? 0 : IDLE_MAX);
     *ret = reader;
     return 0;
 }

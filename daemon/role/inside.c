@@ -39,7 +39,7 @@ int role_begin(const struct role *role)
     char name[16];
 
     if (!is_started_by_agent()) {
-        fprintf(stderr, "unlapsed: the role of a %s is started by the daemon alone\n", role->name);
+        fprintf(stderr, "unlapsed: the role of a %s is not started by hand\n", role->name);
         return ROLE_EXIT_USAGE;
     }
     channel.kinds = role->kinds;

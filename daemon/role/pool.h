@@ -15,7 +15,7 @@ struct pool {
     const struct role *role;
     char *program;
     struct blob setup;
-    size_t most; /* that may wait */
+    size_t most; /* that may wait; 0: each answers one question and ends */
     pthread_mutex_t mutex;
     struct process *idle[POOL_MAX]; /* the last one was used last */
     size_t count;

@@ -28,7 +28,7 @@ FLOORS = {
     "daemon/.": ["base", "pki", "policies", "store", "notify", "daemon/bind", "daemon/drop", "daemon/issue",
                  "daemon/role", "daemon/read", "daemon/keep", "daemon/fetch", "daemon/config", "daemon/life", "daemon/api"],
     # the command line is a client of the API: no inventory, no life
-    "daemon/cli": ["base", "pki", "policies", "notify", "daemon/config"],
+    "daemon/cli": ["base", "pki", "policies", "notify", "daemon/config", "daemon/role", "daemon/read"],
     "tests": ["base", "pki", "policies", "store", "notify", "daemon"],
 }
 
