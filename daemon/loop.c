@@ -16,18 +16,19 @@
 #include "daemon/api/api.h"
 #include "daemon/jump.h"
 #include "daemon/lane.h"
+#include "daemon/lock.h"
 #include "daemon/systemd.h"
 #include "daemon/world.h"
 
 enum { DROP_PAUSE_MS = 200, TIDY_MS = 31000 };
 
-enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANES };
+enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_PRUNE, LANE_INTAKE, LANES };
 
 struct loop {
     uv_loop_t uv;
     struct config *config;
     struct config *next_config; /* read after SIGHUP, in force as soon as no lane is at work */
-    struct keeper *keeper;
+    struct keep *keeper;
     struct real_world *world;
     struct drop *drop;
     struct api *api;
@@ -59,30 +60,14 @@ static void life_from(const struct loop *loop, struct inventory *inventory, stru
         .mail_retry = config->mail_retry,
         .mail_retry_count = config->mail_retry_count,
         .mail_give_up = config->mail_give_up,
+        .keep_events = config->audit_keep,
     };
 }
 
-/* One daemon an inventory: the lock's holder is named to the second one. */
-static int take_lock(struct loop *loop, struct error *err)
+static void tell_of_keeper(void *self, const char *text)
 {
-    AUTO_FREE char *path = mem_printf("%s.lock", loop->config->inventory);
-    char pid[16] = "";
-    AUTO_FD int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-    if (fd < 0)
-        return error_set_errno(err, errno, "lock %s: cannot open", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        ssize_t len = pread(fd, pid, sizeof pid - 1, 0);
-        pid[len > 0 ? len : 0] = '\0';
-        return error_set(err, E_BUSY, "inventory %s: another unlapsed holds it, process %s",
-                         loop->config->inventory, pid);
-    }
-    snprintf(pid, sizeof pid, "%d", (int)getpid());
-    if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
-        return error_set_errno(err, errno, "lock %s: cannot write", path);
-    loop->lock_fd = fd;
-    fd = -1;
-    return 0;
+    (void)self;
+    log_warn("keeper-ended", "%s", text);
 }
 
 /* The sealing key must be the one that the inventory's keys were sealed with: a new one is made for
@@ -95,10 +80,15 @@ static int open_keeper(struct loop *loop, struct inventory *inventory, struct er
 
     if (found < 0 && found != E_NOT_FOUND)
         return found;
-    int rc = keeper_open(loop->config->sealing_key, found == E_NOT_FOUND, &loop->keeper, err);
+    const struct keep_options options = {
+        .path = loop->config->sealing_key,
+        .create = found == E_NOT_FOUND,
+        .tell = tell_of_keeper,
+    };
+    int rc = keep_open(&options, &loop->keeper, err);
     if (rc < 0)
         return rc;
-    keeper_id(loop->keeper, id);
+    keep_id(loop->keeper, id);
     if (found == E_NOT_FOUND)
         return inventory_value_set(inventory, "sealing-key-id", span_of(id, sizeof id), err);
     if (!span_equal(blob_span(&known), span_of(id, sizeof id)))
@@ -122,8 +112,9 @@ static int make_state_folder(const char *path, struct error *err)
 
 static int open_lanes(struct loop *loop, struct error *err)
 {
-    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_intake};
-    static const char *const names[LANES] = {"renewals", "deployments", "mail", "intake"};
+    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_prune,
+                                        lane_intake};
+    static const char *const names[LANES] = {"renewals", "deployments", "mail", "prune", "intake"};
 
     for (size_t i = 0; i < LANES; i++) {
         struct inventory *inventory = NULL;
@@ -140,6 +131,7 @@ static int open_lanes(struct loop *loop, struct error *err)
     loop->lanes[LANE_INTAKE].drop_scan = loop->config->drop_scan;
     /* The other lanes shall have their turn while thousands of files come in. */
     loop->lanes[LANE_INTAKE].rounds = 4;
+    loop->lanes[LANE_PRUNE].rounds = 4;
     return 0;
 }
 
@@ -149,7 +141,7 @@ static int open_parts(struct loop *loop, struct error *err)
     int rc = make_state_folder(loop->config->inventory, err);
 
     if (rc == 0)
-        rc = take_lock(loop, err);
+        rc = lock_take(loop->config->inventory, &loop->lock_fd, err);
     if (rc == 0)
         rc = inventory_open(loop->config->inventory, &inventory, err);
     if (rc < 0)
@@ -164,6 +156,7 @@ static int open_parts(struct loop *loop, struct error *err)
         drop_expect_mount(loop->drop);
     if (rc == 0) {
         life_from(loop, inventory, &loop->api_life);
+        life_trail_sign_again(&loop->api_life);
         rc = life_plan_begin(&loop->api_life, false, err);
     }
     return rc < 0 ? rc : open_lanes(loop, err);
@@ -237,6 +230,7 @@ static void put_into_force(struct loop *loop, struct config *config, struct real
         log_error("not-planned", "%s", err.text);
     loop->lanes[LANE_RENEWALS].other_rules = true;
     log_notice("config", "the new configuration is in force");
+    life_happened(&loop->api_life, "configured", config->file);
 }
 
 /* The new configuration comes into force between two pieces of work: no lane is at one now. */
@@ -466,7 +460,7 @@ static void loop_done(struct loop *loop)
     inventory_close(loop->api_life.inventory);
     drop_close(loop->drop);
     world_close(loop->world);
-    keeper_free(loop->keeper);
+    keep_close(loop->keeper);
     config_free(loop->next_config);
     config_free(loop->config);
     jump_done(&loop->jump);
@@ -484,6 +478,7 @@ int loop_run(struct config *config, struct error *err)
         rc = api_open(config->socket, &context, &loop.api, err);
     }
     if (rc == 0) {
+        life_happened(&loop.api_life, "began", "unlapsed " UNLAPSED_VERSION);
         uv_loop_init(&loop.uv);
         start_handles(&loop);
         log_notice("ready",

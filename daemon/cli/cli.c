@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -19,18 +20,29 @@ void cli_open_output(struct cli *cli)
         abort();
 }
 
-bool cli_write(struct cli *cli)
+bool cli_pass_on(struct cli *cli)
 {
-    bool whole = fflush(cli->out) == 0;
+    size_t passed = 0;
 
-    cli->written = true;
-    if (!whole || fwrite(cli->text, 1, cli->len, stdout) != cli->len || fflush(stdout) != 0) {
-        fprintf(stderr, "unlapse: standard output: %s\n", strerror(errno));
-        cli_open_output(cli);
-        return false;
+    fflush(cli->out);
+    while (passed < cli->len) {
+        ssize_t len = write(STDOUT_FILENO, cli->text + passed, cli->len - passed);
+
+        if (len < 0 && errno != EINTR)
+            return false;
+        passed += len > 0 ? (size_t)len : 0;
     }
     cli_open_output(cli);
     return true;
+}
+
+bool cli_parse_time(const char *text, utc_t *ret)
+{
+    AUTO_FREE char *midnight = mem_printf("%sT00:00:00Z", text);
+
+    if (text[0] == '@')
+        return text_number(text + 1, 0, INT64_C(253402300799), ret);
+    return utc_parse(text, ret) || (strlen(text) == 10 && utc_parse(midnight, ret));
 }
 
 bool cli_json(struct cli *cli, const struct reply *reply)
@@ -56,7 +68,7 @@ enum cli_exit cli_fail(struct cli *cli, const struct reply *reply, const struct 
 {
     fprintf(stderr, "unlapse: %s\n", err->text[0] ? err->text : code_text(err->code));
     cli_open_output(cli);
-    if (cli->json && !cli->written) {
+    if (cli->json) {
         if (reply && json_object_get(reply->json, "error"))
             cli_json(cli, reply);
         else

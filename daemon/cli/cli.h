@@ -23,10 +23,9 @@ struct cli {
     struct term term; /* of standard output */
     utc_t now;
     const struct verb *verb;
-    FILE *out; /* in memory until the verb has ended, or cli_write: text and len */
+    FILE *out; /* in memory until the verb has ended: text and len */
     char *text;
     size_t len;
-    bool written;         /* some of it is on standard output already */
     enum cli_exit status; /* of a command line that leaves nothing to do */
 };
 
@@ -67,10 +66,6 @@ enum cli_exit cli_usage(const struct cli *cli, const char *format, ...)
 /* Opens cli->out, throwing away what was written. */
 void cli_open_output(struct cli *cli);
 
-/* Writes what is there so far to standard output: for what may be too long to be kept. False when
- * that fails, having told so; a later failure leaves the output cut off, by its exit status. */
-bool cli_write(struct cli *cli);
-
 /* Writes the help of a verb, or of everything, to cli->out. */
 void cli_help(struct cli *cli);
 void cli_help_verb(struct cli *cli, const struct verb *verb);
@@ -81,6 +76,14 @@ void cli_help_verb(struct cli *cli, const struct verb *verb);
  * failure of our own.
  */
 enum cli_exit cli_fail(struct cli *cli, const struct reply *reply, const struct error *err);
+
+/* What was written so far goes to standard output at once, for verbs that tell without an end.
+ * False when it could not: errno says why. */
+bool cli_pass_on(struct cli *cli);
+
+/* "2026-11-22T16:57:14Z", "2026-11-22" (its first second) or "@" and seconds since 1970; false on
+ * anything else. */
+bool cli_parse_time(const char *text, utc_t *ret);
 
 /* With --json: writes the reply as it came and returns true. */
 bool cli_json(struct cli *cli, const struct reply *reply);
@@ -104,6 +107,7 @@ char *cli_span(const struct cli *cli, utc_t at, char *ret);
 
 #define VERB(name) enum cli_exit name(struct cli *cli, int argc, char **argv)
 VERB(verb_add);
+VERB(verb_audit);
 VERB(verb_check);
 VERB(verb_check_config);
 VERB(verb_explain);

@@ -18,16 +18,10 @@ void table_init(struct table *table, const char *const headers[])
         table_cell(table, headers[i], COLOR_HEAD);
 }
 
-void table_clear(struct table *table)
+void table_done(struct table *table)
 {
     for (size_t i = 0; i < table->count; i++)
         free(table->cells[i].text);
-    table->count = 0;
-}
-
-void table_done(struct table *table)
-{
-    table_clear(table);
     free(table->cells);
     *table = (struct table){0};
 }
@@ -42,13 +36,13 @@ void table_cell(struct table *table, const char *text, enum color color)
         (struct table_cell){.text = text_escape_all(text), .color = color};
 }
 
-static void measure(struct table *table)
+static void measure(const struct table *table, size_t widths[TABLE_COLUMNS_MAX])
 {
     for (size_t i = 0; i < table->count; i++) {
         size_t width = text_columns(table->cells[i].text), column = i % table->columns;
 
-        if (width > table->widths[column])
-            table->widths[column] = width;
+        if (width > widths[column])
+            widths[column] = width;
     }
 }
 
@@ -91,13 +85,11 @@ static void print_cell(const struct table_cell *cell, size_t width, bool last,
         fprintf(out, "%*s", (int)(width - columns + GAP), "");
 }
 
-void table_print(struct table *table, const struct term *term, FILE *out)
+static void print(const struct table *table, size_t widths[TABLE_COLUMNS_MAX],
+                  const struct term *term, FILE *out)
 {
-    size_t widths[TABLE_COLUMNS_MAX];
-
     assert(table->count % table->columns == 0);
-    measure(table);
-    memcpy(widths, table->widths, sizeof widths);
+    measure(table, widths);
     if (term->width > 0)
         shrink(table, widths, term->width);
     for (size_t i = 0; i < table->count; i++) {
@@ -107,4 +99,20 @@ void table_print(struct table *table, const struct term *term, FILE *out)
         if (last)
             fputc('\n', out);
     }
+}
+
+void table_print(const struct table *table, const struct term *term, FILE *out)
+{
+    size_t widths[TABLE_COLUMNS_MAX];
+
+    memcpy(widths, table->least, sizeof widths);
+    print(table, widths, term, out);
+}
+
+void table_pass_on(struct table *table, const struct term *term, FILE *out)
+{
+    print(table, table->least, term, out);
+    for (size_t i = 0; i < table->count; i++)
+        free(table->cells[i].text);
+    table->count = 0;
 }

@@ -18,7 +18,7 @@ struct table {
         enum color color;
     } * cells;
     size_t count, room;
-    size_t widths[TABLE_COLUMNS_MAX]; /* of all rows so far */
+    size_t least[TABLE_COLUMNS_MAX]; /* as wide as what was printed before */
 };
 
 /* headers: NULL-terminated. */
@@ -28,8 +28,8 @@ void table_done(struct table *table);
 
 /* The next cell, row by row; escapes the text. */
 void table_cell(struct table *table, const char *text, enum color color);
-void table_print(struct table *table, const struct term *term, FILE *out);
-/* Forgets the rows: a long table is printed piece by piece, and its columns only grow. */
-void table_clear(struct table *table);
+void table_print(const struct table *table, const struct term *term, FILE *out);
+/* Prints the rows so far and forgets them: more may follow, below them and without the headers. */
+void table_pass_on(struct table *table, const struct term *term, FILE *out);
 
 #endif

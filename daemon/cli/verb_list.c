@@ -1,5 +1,6 @@
 #include "daemon/cli/cli.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -121,8 +122,7 @@ static void put_page(struct output *output, const json_t *page, struct error *ba
     }
     if (output->cli->json || bad->code != 0)
         return;
-    table_print(&output->table, &output->cli->term, output->cli->out);
-    table_clear(&output->table);
+    table_pass_on(&output->table, &output->cli->term, output->cli->out);
 }
 
 /* One page, with *after moved to where the next one begins, NULL when this was the last. */
@@ -162,8 +162,11 @@ static enum cli_exit put_pages(struct output *output, const struct wish *wish)
 
         if (status != CLI_OK)
             return status;
-        if (ftell(output->cli->out) >= WRITE_AT && !cli_write(output->cli))
-            return CLI_ERROR;
+        if (ftell(output->cli->out) >= WRITE_AT && !cli_pass_on(output->cli)) {
+            struct error err = {0};
+            error_set_errno(&err, errno, "standard output");
+            return cli_fail(output->cli, NULL, &err);
+        }
     } while (after && output->count < wish->limit);
     end(output, after);
     return CLI_OK;

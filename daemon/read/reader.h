@@ -1,6 +1,6 @@
 /*
  * Everything strangers send is parsed, and every chain is built, in processes that can do nothing
- * else (daemon/read/sandbox.h). This is the agent's side: it keeps a few of them, asks, watches the
+ * else (daemon/role/sandbox.h). This is the agent's side: it keeps a few of them, asks, watches the
  * clock, and believes no byte of an answer before it has looked at it. What kills one process twice
  * is refused; the next question goes to a fresh one. Any thread may ask; a process ends with the
  * thread that started it, so those who ask live long.
@@ -8,7 +8,9 @@
 #ifndef UL_DAEMON_READ_READER_H
 #define UL_DAEMON_READ_READER_H
 
-#include "daemon/read/process.h"
+#include "pki/chain.h"
+#include "pki/delivery/delivery.h"
+#include "daemon/role/process.h"
 
 struct reader;
 

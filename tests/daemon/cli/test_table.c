@@ -5,7 +5,7 @@
 #include "daemon/cli/exit.h"
 #include "tests/testing.h"
 
-static char *print(struct table *table, struct term term)
+static char *print(const struct table *table, struct term term)
 {
     char *text = NULL;
     size_t len;
