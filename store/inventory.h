@@ -19,6 +19,12 @@ struct inventory;
  * newer program made it, E_IO, E_FULL.
  */
 int inventory_open(const char *path, struct inventory **ret, struct error *err);
+/*
+ * A file that nobody writes meanwhile, such as a backup: opened for reading alone, nothing beside
+ * it is looked at or made. The same codes; E_REFUSED also for a log of SQLite beside it, without
+ * which it is not whole.
+ */
+int inventory_open_still(const char *path, struct inventory **ret, struct error *err);
 void inventory_close(struct inventory *inventory); /* NULL-safe; rolls an open transaction back */
 
 /* BEGIN IMMEDIATE ... COMMIT. begin asserts that no transaction is open. A failed commit rolls
@@ -32,8 +38,19 @@ void inventory_rollback(struct inventory *inventory); /* success when none is op
 int inventory_part_begin(struct inventory *inventory, struct error *err);
 int inventory_part_end(struct inventory *inventory, bool keep, struct error *err);
 
-/* PRAGMA integrity_check and foreign_key_check; E_CORRUPT holds the first line. */
+/* PRAGMA integrity_check and foreign_key_check; E_CORRUPT holds the first line. The time it takes
+ * grows with the file. */
 int inventory_check(struct inventory *inventory, struct error *err);
+/* The first half alone: pages and indexes. What it finds is reported as damage (store/damage.h). */
+int inventory_check_pages(struct inventory *inventory, struct error *err);
+
+/* Asked now and then while a statement runs; once it says false the statement fails with E_NOT_YET.
+ * NULL: never. */
+typedef bool (*inventory_go_on_fn)(void *self);
+void inventory_ask(struct inventory *inventory, inventory_go_on_fn go_on, void *self);
+
+/* The schema of the file, as in store/schema/. */
+int inventory_schema(struct inventory *inventory, int64_t *ret, struct error *err);
 
 /* Small named values: the id of the sealing key, the last time seen. E_NOT_FOUND. */
 int inventory_value_get(struct inventory *inventory, const char *name, struct blob *ret,

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/damage.h"
+
 static int code_of_constraint(int result)
 {
     switch (result) {
@@ -39,6 +41,8 @@ static int code_of_result(int result, int errnum)
         return E_DENIED;
     case SQLITE_TOOBIG:
         return E_TOO_LARGE;
+    case SQLITE_INTERRUPT:
+        return E_NOT_YET;
     case SQLITE_CONSTRAINT:
         return code_of_constraint(result);
     default:
@@ -49,8 +53,22 @@ static int code_of_result(int result, int errnum)
     }
 }
 
+static void report_damage(const struct inventory *inventory, int code, const struct error *err)
+{
+    if (code == E_CORRUPT && inventory->damage)
+        damage_report(inventory->damage, err->text);
+}
+
+int statement_may_write(const struct inventory *inventory, struct error *err)
+{
+    if (!damage_is_found(inventory->damage))
+        return 0;
+    return error_set(err, E_CORRUPT, "nothing is written any more: %s", inventory->damage->text);
+}
+
 int statement_error(struct inventory *inventory, int result, struct error *err)
 {
+    struct error own = {0};
     int primary = result & 0xff;
     int errnum = 0;
     char reason[128];
@@ -64,10 +82,14 @@ int statement_error(struct inventory *inventory, int result, struct error *err)
     const char *text = sqlite3_extended_errcode(inventory->db) == result
                            ? sqlite3_errmsg(inventory->db)
                            : sqlite3_errstr(result);
+    if (!err)
+        err = &own;
     if (errnum != 0)
         return error_set(err, code, "inventory %s: %s (%d): %s", inventory->path, text, result,
                          strerror_r(errnum, reason, sizeof reason));
-    return error_set(err, code, "inventory %s: %s (%d)", inventory->path, text, result);
+    error_set(err, code, "inventory %s: %s (%d)", inventory->path, text, result);
+    report_damage(inventory, code, err);
+    return code;
 }
 
 static bool take_kept(struct inventory *inventory, const char *sql, sqlite3_stmt **ret)
@@ -102,7 +124,16 @@ int statement_open(struct inventory *inventory, const char *sql, struct statemen
         if (result != SQLITE_OK)
             return statement_error(inventory, result, err);
     }
-    *ret = (struct statement){.inventory = inventory, .sql = sql, .handle = handle};
+    AUTO_STATEMENT struct statement statement = {
+        .inventory = inventory, .sql = sql, .handle = handle};
+    if (!sqlite3_stmt_readonly(handle)) {
+        int rc = statement_may_write(inventory, err);
+
+        if (rc < 0)
+            return rc;
+    }
+    *ret = statement;
+    statement = (struct statement){0};
     return 0;
 }
 
