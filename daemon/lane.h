@@ -11,6 +11,7 @@
 
 #include <uv.h>
 
+#include "daemon/care.h"
 #include "daemon/drop/drop.h"
 #include "daemon/life/life.h"
 
@@ -26,6 +27,8 @@ int lane_renewals(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_deployments(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_mail(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err);
+/* Backups; and, once the inventory is damaged, the telling of it: the one lane that then runs. */
+int lane_care(struct lane *lane, utc_t *ret_at, struct error *err);
 
 /* What the intake lane (intake.c) remembers between two batches. */
 struct intake_state {
@@ -51,6 +54,7 @@ struct lane {
     struct drop *drop;     /* of the intake lane, as the next two */
     const char *drop_path; /* borrowed */
     seconds_t drop_scan;
+    struct care *care; /* of the care lane; borrowed */
     /* Called on the loop's thread when the lane came to rest. */
     void (*rest)(void *self, bool did_something);
     void *self;

@@ -1,26 +1,23 @@
 #include "daemon/loop.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <uv.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "daemon/api/api.h"
+#include "daemon/care.h"
 #include "daemon/lane.h"
 #include "daemon/systemd.h"
 #include "daemon/world.h"
+#include "store/lock.h"
 
 enum { DROP_PAUSE_MS = 200, TIDY_MS = 15000 };
 
-enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANES };
+enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANE_CARE, LANES };
 
 struct loop {
     uv_loop_t uv;
@@ -32,6 +29,8 @@ struct loop {
     struct api *api;
     struct life api_life;
     struct lane lanes[LANES];
+    struct care care;
+    uv_async_t alarm; /* damage was found */
     uv_poll_t drop_poll, api_poll;
     uv_timer_t api_timer, drop_timer, watchdog, tidy;
     uv_signal_t hup, term, interrupt;
@@ -53,34 +52,14 @@ static void life_from(const struct loop *loop, struct inventory *inventory, stru
         .drop_shown = config->drop_shown,
         .requests = config->requests,
         .host = config->host,
+        .backups = config->backups,
+        .backups_every = config->backups_every,
+        .backups_keep = config->backups_keep,
         .erase_keys = config->drop_erase_keys,
         .mail_retry = config->mail_retry,
         .mail_retry_count = config->mail_retry_count,
         .mail_give_up = config->mail_give_up,
     };
-}
-
-/* One daemon an inventory: the lock's holder is named to the second one. */
-static int take_lock(struct loop *loop, struct error *err)
-{
-    AUTO_FREE char *path = mem_printf("%s.lock", loop->config->inventory);
-    char pid[16] = "";
-    AUTO_FD int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-    if (fd < 0)
-        return error_set_errno(err, errno, "lock %s: cannot open", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        ssize_t len = pread(fd, pid, sizeof pid - 1, 0);
-        pid[len > 0 ? len : 0] = '\0';
-        return error_set(err, E_BUSY, "inventory %s: another unlapsed holds it, process %s",
-                         loop->config->inventory, pid);
-    }
-    snprintf(pid, sizeof pid, "%d", (int)getpid());
-    if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
-        return error_set_errno(err, errno, "lock %s: cannot write", path);
-    loop->lock_fd = fd;
-    fd = -1;
-    return 0;
 }
 
 /* The sealing key must be the one that the inventory's keys were sealed with: a new one is made for
@@ -118,16 +97,22 @@ static int make_state_folder(const char *path, struct error *err)
     return file_make_dirs(folder, 0755, err);
 }
 
+/* All lanes, but those without an inventory are never started. */
 static int open_lanes(struct loop *loop, struct error *err)
 {
-    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_intake};
-    static const char *const names[LANES] = {"renewals", "deployments", "mail", "intake"};
+    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_intake,
+                                        lane_care};
+    static const char *const names[LANES] = {"renewals", "deployments", "mail", "intake", "care"};
 
     for (size_t i = 0; i < LANES; i++) {
         struct inventory *inventory = NULL;
-        int rc = inventory_open(loop->config->inventory, &inventory, err);
+        int rc = damage_is_found(&loop->care.damage)
+                     ? 0
+                     : inventory_open(loop->config->inventory, &inventory, err);
         if (rc < 0)
             return rc;
+        if (inventory)
+            inventory_watch(inventory, &loop->care.damage);
         life_from(loop, inventory, &loop->lanes[i].life);
         loop->lanes[i].name = names[i];
         loop->lanes[i].run = runs[i];
@@ -137,22 +122,36 @@ static int open_lanes(struct loop *loop, struct error *err)
     loop->lanes[LANE_INTAKE].drop_scan = loop->config->drop_scan;
     /* The other lanes shall have their turn while thousands of files come in. */
     loop->lanes[LANE_INTAKE].rounds = 4;
+    loop->lanes[LANE_CARE].care = &loop->care;
     return 0;
 }
 
-static int open_parts(struct loop *loop, struct error *err)
+/* What is damaged is no reason to end: reading goes on as far as it can, and people are told. */
+static int open_inventory(struct loop *loop, struct error *err)
 {
-    struct inventory *inventory = NULL;
-    int rc = make_state_folder(loop->config->inventory, err);
+    bool marked = false;
+    int rc = care_begin(&loop->care, loop->config->backups, &marked, err);
 
-    if (rc == 0)
-        rc = take_lock(loop, err);
-    if (rc == 0)
-        rc = inventory_open(loop->config->inventory, &inventory, err);
     if (rc < 0)
         return rc;
-    loop->api_life.inventory = inventory;
-    rc = open_keeper(loop, inventory, err);
+    rc = inventory_open(loop->config->inventory, &loop->api_life.inventory, err);
+    if (rc == E_CORRUPT) {
+        damage_report(&loop->care.damage, err->text);
+        return 0;
+    }
+    if (rc < 0)
+        return rc;
+    inventory_watch(loop->api_life.inventory, &loop->care.damage);
+    if (marked)
+        care_judge(&loop->care, loop->api_life.inventory);
+    return 0;
+}
+
+static int open_work(struct loop *loop, struct error *err)
+{
+    struct inventory *inventory = loop->api_life.inventory;
+    int rc = open_keeper(loop, inventory, err);
+
     if (rc == 0)
         rc = world_open(loop->config, loop->keeper, &loop->world, err);
     if (rc == 0)
@@ -163,7 +162,37 @@ static int open_parts(struct loop *loop, struct error *err)
         life_from(loop, inventory, &loop->api_life);
         rc = life_plan_all(&loop->api_life, err);
     }
+    return rc;
+}
+
+/* Without keys, drop folder and work: only what answers and tells. */
+static int open_damaged(struct loop *loop, struct error *err)
+{
+    int rc = loop->world ? 0 : world_open(loop->config, loop->keeper, &loop->world, err);
+
+    life_from(loop, loop->api_life.inventory, &loop->api_life);
+    return rc;
+}
+
+static int open_parts(struct loop *loop, struct error *err)
+{
+    int rc = make_state_folder(loop->config->inventory, err);
+
+    if (rc == 0)
+        rc = inventory_lock(loop->config->inventory, &loop->lock_fd, err);
+    if (rc == 0)
+        rc = open_inventory(loop, err);
+    if (rc == 0 && !damage_is_found(&loop->care.damage))
+        rc = open_work(loop, err);
+    if (damage_is_found(&loop->care.damage))
+        rc = open_damaged(loop, err);
     return rc < 0 ? rc : open_lanes(loop, err);
+}
+
+/* Once damage is found only the care of it goes on. */
+static bool may_run(const struct loop *loop, size_t lane)
+{
+    return lane == LANE_CARE || !damage_is_found(&loop->care.damage);
 }
 
 static void poke_all(void *self)
@@ -171,7 +200,7 @@ static void poke_all(void *self)
     struct loop *loop = self;
 
     for (size_t i = 0; i < LANES; i++)
-        if (i != LANE_INTAKE)
+        if (i != LANE_INTAKE && may_run(loop, i))
             lane_poke(&loop->lanes[i]);
 }
 
@@ -184,7 +213,8 @@ static void hold_all(struct loop *loop)
 static void release_all(struct loop *loop)
 {
     for (size_t i = 0; i < LANES; i++)
-        lane_release(&loop->lanes[i]);
+        if (may_run(loop, i))
+            lane_release(&loop->lanes[i]);
 }
 
 static bool is_busy(const struct loop *loop)
@@ -195,9 +225,43 @@ static bool is_busy(const struct loop *loop)
     return false;
 }
 
+/* On the loop's thread, soon after any thread found it. */
+static void on_alarm(uv_async_t *alarm)
+{
+    struct loop *loop = alarm->data;
+
+    for (size_t i = 0; i < LANES; i++)
+        if (!may_run(loop, i))
+            lane_hold(&loop->lanes[i]);
+    if (!loop->stopping)
+        lane_poke(&loop->lanes[LANE_CARE]);
+}
+
+static void raise_alarm(void *self)
+{
+    struct loop *loop = self;
+
+    uv_async_send(&loop->alarm);
+}
+
+static char *tell_damage(void *self, utc_t *ret_since, char **ret_backup)
+{
+    struct loop *loop = self;
+
+    *ret_since = care_since(&loop->care, ret_backup);
+    return care_says(&loop->care);
+}
+
 static struct api_context api_context_of(struct loop *loop)
 {
-    return (struct api_context){&loop->api_life, loop->config, poke_all, loop, loop->started_at};
+    return (struct api_context){
+        .life = &loop->api_life,
+        .config = loop->config,
+        .poke = poke_all,
+        .damage = tell_damage,
+        .self = loop,
+        .started_at = loop->started_at,
+    };
 }
 
 /* What a running daemon cannot change keeps its old value, and says so. */
@@ -225,12 +289,13 @@ static void put_into_force(struct loop *loop, struct config *config, struct real
         life_from(loop, loop->lanes[i].life.inventory, &loop->lanes[i].life);
     loop->lanes[LANE_INTAKE].drop_path = config->drop;
     loop->lanes[LANE_INTAKE].drop_scan = config->drop_scan;
-    drop_set_settle(loop->drop, config->drop_settle);
+    if (loop->drop)
+        drop_set_settle(loop->drop, config->drop_settle);
     struct api_context context = api_context_of(loop);
     api_set_context(loop->api, &context);
     world_close(old_world);
     config_free(old_config);
-    if (life_plan_all(&loop->api_life, &err) < 0)
+    if (!damage_is_found(&loop->care.damage) && life_plan_all(&loop->api_life, &err) < 0)
         log_error("not-planned", "%s", err.text);
     log_notice("config", "the new configuration is in force");
 }
@@ -392,6 +457,26 @@ static void close_handles(struct loop *loop)
     uv_walk(&loop->uv, close_one, NULL);
 }
 
+static void start_drop(struct loop *loop)
+{
+    uv_timer_init(&loop->uv, &loop->drop_timer);
+    loop->drop_timer.data = loop;
+    if (!loop->drop || drop_watch_fd(loop->drop) < 0)
+        return;
+    uv_poll_init(&loop->uv, &loop->drop_poll, drop_watch_fd(loop->drop));
+    loop->drop_poll.data = loop;
+    uv_poll_start(&loop->drop_poll, UV_READABLE, on_drop_event);
+}
+
+/* From here on damage is heard of; what was found before is as well. */
+static void start_alarm(struct loop *loop)
+{
+    uv_async_init(&loop->uv, &loop->alarm, on_alarm);
+    loop->alarm.data = loop;
+    loop->care.damage.self = loop;
+    loop->care.damage.tell = raise_alarm;
+}
+
 static void start_signals(struct loop *loop)
 {
     uv_signal_init(&loop->uv, &loop->hup);
@@ -408,19 +493,15 @@ static void start_handles(struct loop *loop)
     uint64_t watchdog_ms = systemd_watchdog() / 2000;
 
     start_signals(loop);
+    start_alarm(loop);
+    start_drop(loop);
     uv_timer_init(&loop->uv, &loop->api_timer);
     uv_timer_init(&loop->uv, &loop->watchdog);
     uv_timer_init(&loop->uv, &loop->tidy);
     uv_poll_init(&loop->uv, &loop->api_poll, api_fd(loop->api));
-    uv_timer_init(&loop->uv, &loop->drop_timer);
-    loop->api_timer.data = loop->drop_timer.data = loop->api_poll.data = loop;
+    loop->api_timer.data = loop->api_poll.data = loop;
     loop->tidy.data = loop;
     uv_poll_start(&loop->api_poll, UV_READABLE, on_api_event);
-    if (drop_watch_fd(loop->drop) >= 0) {
-        uv_poll_init(&loop->uv, &loop->drop_poll, drop_watch_fd(loop->drop));
-        loop->drop_poll.data = loop;
-        uv_poll_start(&loop->drop_poll, UV_READABLE, on_drop_event);
-    }
     if (watchdog_ms > 0)
         uv_timer_start(&loop->watchdog, on_watchdog, 0, watchdog_ms);
     uv_timer_start(&loop->tidy, on_tidy, TIDY_MS, TIDY_MS);
@@ -428,7 +509,10 @@ static void start_handles(struct loop *loop)
         loop->lanes[i].rest = on_rest;
         loop->lanes[i].self = loop;
         lane_init(&loop->lanes[i], &loop->uv);
-        lane_poke(&loop->lanes[i]);
+        if (may_run(loop, i))
+            lane_poke(&loop->lanes[i]);
+        else
+            lane_hold(&loop->lanes[i]);
     }
 }
 
@@ -443,14 +527,18 @@ static void loop_done(struct loop *loop)
     keeper_free(loop->keeper);
     config_free(loop->next_config);
     config_free(loop->config);
+    care_done(&loop->care);
     file_close(&loop->lock_fd);
 }
 
 int loop_run(struct config *config, struct error *err)
 {
     struct loop loop = {.config = config, .started_at = clock_now(), .lock_fd = -1};
-    int rc = open_parts(&loop, err);
 
+    /* One for each lane, so that none waits for another's slow peer; room for file systems. */
+    setenv("UV_THREADPOOL_SIZE", "8", 0);
+    care_init(&loop.care, config->inventory);
+    int rc = open_parts(&loop, err);
     if (rc == 0) {
         struct api_context context = api_context_of(&loop);
         rc = api_open(config->socket, &context, &loop.api, err);
@@ -463,6 +551,7 @@ int loop_run(struct config *config, struct error *err)
                    loop.config->inventory, loop.config->drop, loop.config->socket);
         systemd_notify("READY=1");
         uv_run(&loop.uv, UV_RUN_DEFAULT);
+        loop.care.damage.tell = NULL;
         uv_loop_close(&loop.uv);
         log_notice("stopped", "everything is written down");
     }

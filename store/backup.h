@@ -10,7 +10,7 @@
 
 enum { BACKUP_NAME_MAX = 64 };
 
-/* "inventory-20261122T165714Z.db", or with "-2"... for another one of that second. */
+/* "inventory-20261122T165714Z.db", or with "_2"... for another one of that second. */
 struct backup {
     char name[BACKUP_NAME_MAX];
     utc_t made_at; /* out of the name */

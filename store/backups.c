@@ -50,7 +50,7 @@ int backup_free_name(int dir, utc_t at, char *ret, struct error *err)
     compact(at, stamp);
     for (int i = 1; i <= OF_A_SECOND; i++) {
         if (i > 1)
-            snprintf(more, sizeof more, "-%d", i);
+            snprintf(more, sizeof more, "_%d", i);
         snprintf(ret, BACKUP_NAME_MAX, "%s%s%s.db", prefix, stamp, more);
         if (faccessat(dir, ret, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
             return 0;
@@ -76,7 +76,7 @@ bool backup_name_parse(const char *name, utc_t *ret_at)
     if (at[STAMP] == '.')
         return strlen(at) == STAMP + 3;
     AUTO_FREE char *more = mem_printf("%.*s", (int)(strlen(at) - STAMP - 4), at + STAMP + 1);
-    return at[STAMP] == '-' && text_number(more, 2, OF_A_SECOND, &number);
+    return at[STAMP] == '_' && text_number(more, 2, OF_A_SECOND, &number);
 }
 
 static int newest_first(const void *one, const void *other)
@@ -85,7 +85,7 @@ static int newest_first(const void *one, const void *other)
 
     if (a->made_at != b->made_at)
         return a->made_at < b->made_at ? 1 : -1;
-    /* "-10" after "-9", and both after none */
+    /* "_10" after "_9", and both after none */
     if (strlen(a->name) != strlen(b->name))
         return strlen(a->name) < strlen(b->name) ? 1 : -1;
     return strcmp(b->name, a->name);

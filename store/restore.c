@@ -237,8 +237,8 @@ int restore_prepare(const struct restore_job *job, struct restore_look *ret, str
     return file_sync_dir(place.dir, place.name, err);
 }
 
-/* "inventory.db.replaced-20261122T165714.123456Z", by the time at which it was decided: the same at every
- * try. Owned by the caller. */
+/* "inventory.db.replaced-20261122T165714.123456Z", by the time at which it was decided: the same at
+ * every try. Owned by the caller. */
 static char *kept_name(const struct place *place, const struct stat *decided)
 {
     char text[UTC_TEXT_MAX], stamp[UTC_TEXT_MAX], *at = stamp;
@@ -249,8 +249,7 @@ static char *kept_name(const struct place *place, const struct stat *decided)
             *at++ = *in;
     *at = '\0';
     stamp[strcspn(stamp, "Z")] = '\0';
-    return mem_printf("%s.replaced-%s.%06ldZ", place->name, stamp,
-                      decided->st_mtim.tv_nsec / 1000);
+    return mem_printf("%s.replaced-%s.%06ldZ", place->name, stamp, decided->st_mtim.tv_nsec / 1000);
 }
 
 /* The old file with its log gets a second name, whole, before anything of it loses its first. */

@@ -15,6 +15,9 @@ struct api_context {
     struct life *life;           /* of the thread that calls api_turn */
     const struct config *config; /* groups, host, mail */
     void (*poke)(void *self);    /* facts changed: look at the plan again; may be NULL */
+    /* What is so when the inventory is damaged, and what to do; NULL when it is not. Both owned by
+     * the caller, as is *ret_backup, the newest good one (NULL: none). The function may be NULL. */
+    char *(*damage)(void *self, utc_t *ret_since, char **ret_backup);
     void *self;
     utc_t started_at;
 };

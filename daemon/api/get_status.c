@@ -5,6 +5,7 @@
 
 #include "store/notices.h"
 
+#include "daemon/api/backups.h"
 #include "daemon/api/json.h"
 #include "daemon/api/view.h"
 
@@ -170,6 +171,63 @@ static int put_next(const struct api_call *call, json_t *reply, struct error *er
     return 0;
 }
 
+/* What hangs on the inventory, which may be damaged. */
+static int put_inventory(const struct api_call *call, json_t *reply, json_t *problems,
+                         struct error *err)
+{
+    int rc = put_counts(call, reply, problems, err);
+
+    if (rc == 0)
+        rc = put_mail(call, reply, problems, err);
+    if (rc == 0)
+        rc = put_drop(call, reply, problems, err);
+    if (rc == 0)
+        rc = put_next(call, reply, err);
+    return rc == 0 ? put_backups(call, reply, problems, err) : rc;
+}
+
+/* The same keys, for what could not be read. */
+static void put_unread(const struct api_call *call, json_t *reply)
+{
+    json_t *mail = json_object(), *drop = json_object();
+
+    json_put_number(reply, "certificates", 0);
+    json_put_number(reply, "counted", 0);
+    json_put(reply, "states", json_object());
+    json_put_bool(mail, "enabled", call->context->config->mail.host != NULL);
+    json_put_number(mail, "waiting", 0);
+    json_put_time(mail, "oldest", UTC_NEVER);
+    json_put(reply, "mail", mail);
+    json_put_text(drop, "folder", call->context->config->drop_shown);
+    json_put_text(drop, "trouble", NULL);
+    json_put_time(drop, "since", UTC_NEVER);
+    json_put_text(drop, "note", NULL);
+    json_put(reply, "drop", drop);
+    json_put(reply, "next", json_null());
+    json_put(reply, "backups", json_null());
+}
+
+/* Returns whether it is damaged. */
+static bool put_damage(const struct api_call *call, json_t *reply, json_t *problems)
+{
+    const struct api_context *context = call->context;
+    AUTO_FREE char *backup = NULL;
+    utc_t since = UTC_NEVER;
+    AUTO_FREE char *text = context->damage ? context->damage(context->self, &since, &backup) : NULL;
+
+    if (!text) {
+        json_put(reply, "damage", json_null());
+        return false;
+    }
+    json_t *damage = json_object();
+    json_put_text(damage, "text", text);
+    json_put_time(damage, "since", since);
+    json_put_text(damage, "backup", backup);
+    json_put(reply, "damage", damage);
+    add_problem(problems, NULL, text);
+    return true;
+}
+
 HANDLER(get_status)
 {
     const struct api_context *context = call->context;
@@ -181,13 +239,12 @@ HANDLER(get_status)
     json_put_text(reply, "config", context->config->file);
     json_put_time(reply, "started_at", context->started_at);
     json_put_time(reply, "now", call->now);
-    int rc = put_counts(call, reply, problems, err);
-    if (rc == 0)
-        rc = put_mail(call, reply, problems, err);
-    if (rc == 0)
-        rc = put_drop(call, reply, problems, err);
-    if (rc == 0)
-        rc = put_next(call, reply, err);
+    bool damaged = put_damage(call, reply, problems);
+    int rc = context->life->inventory ? put_inventory(call, reply, problems, err) : E_CORRUPT;
+    if (rc < 0 && damaged) {
+        put_unread(call, reply);
+        rc = 0;
+    }
     json_put(reply, "problems", json_incref(problems));
     return rc;
 }

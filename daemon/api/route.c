@@ -3,20 +3,22 @@
 #include <string.h>
 
 static const struct route routes[] = {
-    {"GET", "/v1/status", get_status, 200},
-    {"GET", "/v1/history", get_history, 200},
-    {"GET", "/v1/authorities", get_authorities, 200},
-    {"GET", "/v1/trust", get_trust, 200},
-    {"POST", "/v1/trust", post_trust, 200},
-    {"DELETE", "/v1/trust/*", delete_trust, 200},
-    {"GET", "/v1/certificates", get_certificates, 200},
-    {"POST", "/v1/certificates", post_certificate, 201},
-    {"GET", "/v1/certificates/*", get_certificate, 200},
-    {"GET", "/v1/certificates/*/explain", get_explain, 200},
-    {"GET", "/v1/certificates/*/history", get_history, 200},
-    {"GET", "/v1/certificates/*/request", get_request, 200},
-    {"POST", "/v1/certificates/*/renewals", post_renewal, 200},
-    {"GET", "/v1/keys/*", get_key, 200},
+    {"GET", "/v1/status", get_status, 200, true},
+    {"GET", "/v1/history", get_history, 200, false},
+    {"GET", "/v1/authorities", get_authorities, 200, false},
+    {"GET", "/v1/trust", get_trust, 200, false},
+    {"POST", "/v1/trust", post_trust, 200, false},
+    {"DELETE", "/v1/trust/*", delete_trust, 200, false},
+    {"GET", "/v1/certificates", get_certificates, 200, false},
+    {"POST", "/v1/certificates", post_certificate, 201, false},
+    {"GET", "/v1/certificates/*", get_certificate, 200, false},
+    {"GET", "/v1/certificates/*/explain", get_explain, 200, false},
+    {"GET", "/v1/certificates/*/history", get_history, 200, false},
+    {"GET", "/v1/certificates/*/request", get_request, 200, false},
+    {"POST", "/v1/certificates/*/renewals", post_renewal, 200, false},
+    {"GET", "/v1/keys/*", get_key, 200, false},
+    {"GET", "/v1/backups", get_backups, 200, true},
+    {"POST", "/v1/backups", post_backup, 202, false},
 };
 
 /* True when path fits pattern; *ret_name and *ret_len are what stands at "*". */

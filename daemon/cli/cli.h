@@ -99,6 +99,7 @@ char *cli_span(const struct cli *cli, utc_t at, char *ret);
 
 #define VERB(name) enum cli_exit name(struct cli *cli, int argc, char **argv)
 VERB(verb_add);
+VERB(verb_backup);
 VERB(verb_check);
 VERB(verb_check_config);
 VERB(verb_explain);
@@ -108,6 +109,7 @@ VERB(verb_inspect);
 VERB(verb_list);
 VERB(verb_renew);
 VERB(verb_request);
+VERB(verb_restore);
 VERB(verb_show);
 VERB(verb_status);
 VERB(verb_trust);

@@ -37,6 +37,15 @@ const struct verb cli_verbs[] = {
      "  --pool          all authorities seen in deliveries: material for chains, trusted or not\n"},
     {"history", verb_history, "[NAME] [--limit NUMBER]", "what happened, the newest last",
      "  --limit NUMBER  at most so many lines (default: 100)\n"},
+    {"backup", verb_backup, "[FILE] | list",
+     "make a backup of the inventory now; or those there are",
+     "  FILE            also copy it there, with your own rights: mode 0600, verified, never over "
+     "another file\n"
+     "  list            those in the daemon's folder, newest first\n"},
+    {"restore", verb_restore, "[--config FILE] [--anyway] FILE",
+     "put a backup in the place of the inventory, while unlapsed is stopped",
+     "  --config FILE   the daemon's configuration\n"
+     "  --anyway        also when its keys were sealed with another sealing key\n"},
     {"inspect", verb_inspect, "[--password-file FILE] FILE",
      "what a file is: each object in it, and for which certificate of ours it would be",
      "  --password-file FILE\n"

@@ -22,7 +22,10 @@ struct config {
     char *drop;        /* /var/lib/unlapsed/drop */
     char *drop_shown; /* the drop folder as people see it (a share's path), for mails; default: drop
                        */
-    char *read_group; /* NULL: only root and the daemon's user */
+    char *backups;    /* folder; default: "backups" beside the inventory */
+    seconds_t backups_every; /* 1 d; 0: only when somebody asks */
+    int64_t backups_keep;    /* 14 */
+    char *read_group;        /* NULL: only root and the daemon's user */
     char *admin_group;
     seconds_t drop_settle;                        /* 2 s */
     seconds_t drop_scan;                          /* 60 s */

@@ -79,6 +79,18 @@ static void read_drop(struct yaml *yaml, const struct yaml_node *root, struct co
     yaml_bool(yaml, map, "erase-keys", &config->drop_erase_keys);
 }
 
+static void read_backups(struct yaml *yaml, const struct yaml_node *root, struct config *config)
+{
+    enum { KEEP_MAX = 1000 };
+    const struct yaml_node *map;
+
+    if (!yaml_map(yaml, root, "backups", &map))
+        return;
+    read_path(yaml, map, "folder", &config->backups);
+    yaml_seconds(yaml, map, "every", 0, 365 * DAY, &config->backups_every);
+    yaml_number(yaml, map, "keep", 1, KEEP_MAX, &config->backups_keep);
+}
+
 static bool is_port(const char *text)
 {
     int64_t port;
@@ -235,6 +247,7 @@ void config_read_fields(struct yaml *yaml, struct config *config, struct config_
         set_text(&config->socket, text);
     read_path(yaml, root, "requests", &config->requests);
     read_drop(yaml, root, config);
+    read_backups(yaml, root, config);
     read_access(yaml, root, config);
     read_aia(yaml, root, config);
     read_mail(yaml, root, config);
@@ -283,6 +296,10 @@ void config_set_defaults(struct config *config)
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         if (!*texts[i].field)
             *texts[i].field = mem_strdup(texts[i].text);
+    if (!config->backups)
+        config->backups =
+            mem_printf("%.*s/backups", (int)(strrchr(config->inventory, '/') - config->inventory),
+                       config->inventory);
     if (!config->host)
         config->host = default_host();
     if (!config->sealing_key)

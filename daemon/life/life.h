@@ -24,6 +24,9 @@ struct life {
     const char *drop_shown;             /* the drop folder as people see it */
     const char *requests;               /* the folder of CSRs */
     const char *host;
+    const char *backups;     /* the folder of backups */
+    seconds_t backups_every; /* 0: only when somebody asks */
+    int64_t backups_keep;
     bool erase_keys; /* the content of files with private keys goes after it was read */
     const seconds_t *mail_retry;
     size_t mail_retry_count;
@@ -186,6 +189,34 @@ int life_folder_note(struct life *life, const char *text, struct error *err);
 /* Whether a file system is mounted there, remembered for the next start. */
 int life_folder_mount(struct life *life, const char *path, bool is_mount, struct error *err);
 bool life_folder_was_mount(struct inventory *inventory, const char *path);
+
+/*
+ * Makes the backup that is due, verified, and lets old ones go. go_on is asked all the time; once
+ * it says false the backup is broken off and stays due. A failure is recorded, logged, mailed when
+ * it lasts, and tried again with growing pauses: it is no failure of this call. Returns as
+ * life_step; E_CORRUPT when the inventory is damaged.
+ */
+int life_backup(struct life *life, inventory_go_on_fn go_on, void *self, utc_t *ret_at,
+                struct error *err);
+/* Asks for one now; *ret_number is that of the request. */
+int life_backup_ask(struct life *life, const char *actor, int64_t *ret_number, struct error *err);
+
+/* Facts about backups, kept in the inventory; which there are tells the folder. */
+struct backup_state {
+    int64_t asked, answered; /* numbers of the last request and of the last one that was tried */
+    utc_t made_at;           /* the last one that succeeded; UTC_NEVER: none yet */
+    char *name;              /* of that file; NULL: none yet */
+    int64_t rows;            /* in it */
+    utc_t tried_at;          /* the last one that failed; UTC_NEVER: the last one did not */
+    utc_t since;             /* how long that has been so; UTC_NEVER */
+    int64_t failures;        /* in a row */
+    char *trouble;           /* NULL: none */
+    bool told;               /* of it, by mail */
+};
+int life_backup_state(struct inventory *inventory, struct backup_state *ret, struct error *err);
+void backup_state_done(struct backup_state *state);
+/* When the next one is due; UTC_NEVER when only a request makes one. */
+utc_t life_backup_due(const struct life *life, const struct backup_state *state);
 
 struct folder_state {
     char *trouble; /* NULL: none; else what ails it and what to do */

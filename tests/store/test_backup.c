@@ -179,8 +179,8 @@ START_TEST(faults_of_sqlite_leave_nothing)
         int hits = faulty_vfs_disarm();
         struck += hits;
         failed += rc < 0;
-        ck_assert_msg(rc == 0 || rc == E_IO || rc == E_FULL, "call %d: %s: %s", pass,
-                      code_name(rc), err.text);
+        ck_assert_msg(rc == 0 || rc == E_IO || rc == E_FULL, "call %d: %s: %s", pass, code_name(rc),
+                      err.text);
         ck_assert_msg(files_in(folder) == pass + 1 - failed, "call %d: %s: %d files", pass,
                       code_name(rc), files_in(folder));
         if (hits == 0)
@@ -272,7 +272,8 @@ START_TEST(damage_is_found_and_stops_all_writing)
     struct backup backup;
 
     sample_sql(path, "CREATE TABLE ballast (b TEXT) STRICT; INSERT INTO ballast VALUES ('b')");
-    int64_t page = sample_sql_int(path, "SELECT rootpage FROM sqlite_schema WHERE name = 'ballast'");
+    int64_t page =
+        sample_sql_int(path, "SELECT rootpage FROM sqlite_schema WHERE name = 'ballast'");
     inventory_close(inventory);
     spoil(path, (page - 1) * 4096);
     ck_ok(inventory_open(path, &inventory, &err));
@@ -323,10 +324,9 @@ static void touch(const char *name)
 
 START_TEST(listed_newest_first_and_nothing_else)
 {
-    static const char *const names[] = {"inventory-20270115T080000Z-10.db",
-                                        "inventory-20270115T080000Z-2.db",
-                                        "inventory-20270115T080000Z.db",
-                                        "inventory-20261231T235959Z.db"};
+    static const char *const names[] = {
+        "inventory-20270115T080000Z_10.db", "inventory-20270115T080000Z_2.db",
+        "inventory-20270115T080000Z.db", "inventory-20261231T235959Z.db"};
     AUTO_BACKUPS struct backups list = {0};
 
     ck_ok(backups_list(folder, &list, &err));
@@ -335,7 +335,7 @@ START_TEST(listed_newest_first_and_nothing_else)
     for (size_t i = COUNT_OF(names); i-- > 0;)
         touch(names[i]);
     touch("inventory-20271315T080000Z.db");
-    touch("inventory-20270115T080000Z-1.db");
+    touch("inventory-20270115T080000Z_1.db");
     touch("inventory-20270115T080000Z.db.old");
     touch("my-copy.db");
     touch(".inventory.db.unlapsed-new");
@@ -377,7 +377,7 @@ START_TEST(a_name_is_taken_once)
 
     ck_ok(make(SAMPLE_NOW, &first));
     ck_ok(make(SAMPLE_NOW, &second));
-    ck_assert_str_eq(second.name, "inventory-20270115T080000Z-2.db");
+    ck_assert_str_eq(second.name, "inventory-20270115T080000Z_2.db");
     ck_assert_int_eq(files_in(folder), 2);
 }
 END_TEST

@@ -149,10 +149,9 @@ START_TEST(the_backup_takes_the_place)
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_int_eq(st.st_mode & 07777, 0600);
     ck_assert_int_eq(count_certificates(path), 1);
-    ck_assert_int_eq(
-        sample_sql_int(path, "SELECT count(*) FROM events WHERE kind = 'restored'"
-                             " AND actor = 'uid 0'"),
-        1);
+    ck_assert_int_eq(sample_sql_int(path, "SELECT count(*) FROM events WHERE kind = 'restored'"
+                                          " AND actor = 'uid 0'"),
+                     1);
     /* the replaced one has what stood in its log */
     AUTO_FREE char *found = find_replaced("Z");
     ck_assert_ptr_nonnull(found);

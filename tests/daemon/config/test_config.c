@@ -81,6 +81,9 @@ START_TEST(empty_file_means_defaults)
     ck_assert_int_eq(config->drop_settle, 2);
     ck_assert(!config->drop_erase_keys);
     ck_assert_int_eq(config->drop_scan, 60);
+    ck_assert_str_eq(config->backups, "/var/lib/unlapsed/backups");
+    ck_assert_int_eq(config->backups_every, 86400);
+    ck_assert_int_eq(config->backups_keep, 14);
     ck_assert_ptr_null(config->mail.host);
     ck_assert_int_eq(config->mail.timeout, 60);
     ck_assert_uint_eq(config->mail_retry_count, 4);
@@ -120,6 +123,7 @@ START_TEST(every_key_is_read)
                 "requests: /a/requests\n"
                 "drop: {folder: /a/drop, shown: '\\\\share\\drop', settle: 5s, scan: 2m,\n"
                 "       erase-keys: true}\n"
+                "backups: {folder: /a/backups, every: 6h, keep: 3}\n"
                 "aia: {allow: [10.0.0.0/8, ca.internal], ports: [8080, 81]}\n"
                 "access: {read-group: adm, admin-group: root}\n"
                 "mail: {server: mail.example.com, port: 2525, tls: opportunistic, ca-file: /a/ca,\n"
@@ -139,6 +143,9 @@ START_TEST(every_key_is_read)
     ck_assert_int_eq(config->drop_settle, 5);
     ck_assert_int_eq(config->drop_scan, 120);
     ck_assert(config->drop_erase_keys);
+    ck_assert_str_eq(config->backups, "/a/backups");
+    ck_assert_int_eq(config->backups_every, 6 * 3600);
+    ck_assert_int_eq(config->backups_keep, 3);
     ck_assert_uint_eq(config->aia_allow.count, 2);
     ck_assert_str_eq(config->aia_allow.items[1], "ca.internal");
     ck_assert_uint_eq(config->aia_port_count, 2);
@@ -347,7 +354,8 @@ START_TEST(mistakes_of_every_key)
                "mail: {server: 'm/../x', port: 0, password: hunter2, from: 'a b@c', tls: no}\n"
                "recipients: ops@example.com\n"
                "password: hunter2\n"
-               "aia: {allow: [10.0.0.0/33, '*.x'], ports: [0]}\n",
+               "aia: {allow: [10.0.0.0/33, '*.x'], ports: [0]}\n"
+               "backups: {folder: b, every: 1, keep: 0}\n",
                "u.yaml:1:7: host: wanted a host name, got \"a b\"\n"
                "u.yaml:2:12: inventory: wanted an absolute path, got \"x.db\"\n"
                "u.yaml:3:9: socket: wanted an absolute path of at most 107 characters, got "
@@ -355,6 +363,10 @@ START_TEST(mistakes_of_every_key)
                "u.yaml:4:27: folder: wanted an absolute path, got \"drop\"\n"
                "u.yaml:4:16: settle: wanted a time such as 30s, 15m, 12h, 21d or 2w (0s to 1h), "
                "got \"2\"\n"
+               "u.yaml:10:19: folder: wanted an absolute path, got \"b\"\n"
+               "u.yaml:10:29: every: wanted a time such as 30s, 15m, 12h, 21d or 2w (0s to 365 d), "
+               "got \"1\"\n"
+               "u.yaml:10:38: keep: wanted a whole number from 1 to 1000, got \"0\"\n"
                "u.yaml:9:15: allow: wanted a range of addresses such as 10.0.0.0/8, or a host "
                "name, got \"10.0.0.0/33\"\n"
                "u.yaml:9:28: allow: wanted a range of addresses such as 10.0.0.0/8, or a host "

@@ -1,0 +1,103 @@
+#include "daemon/api/backups.h"
+
+#include "store/backup.h"
+
+#include "daemon/api/body.h"
+#include "daemon/api/json.h"
+
+/* A list that a client can read. */
+enum { LISTED_MAX = 1000 };
+
+static void put_state(const struct api_call *call, const struct backup_state *state, json_t *ret)
+{
+    const struct life *life = call->context->life;
+
+    json_put_text(ret, "folder", life->backups);
+    json_put_number(ret, "every", life->backups_every);
+    json_put_number(ret, "keep", life->backups_keep);
+    json_put_text(ret, "sealing_key", call->context->config->sealing_key);
+    json_put_text(ret, "newest", state->name);
+    json_put_time(ret, "made_at", state->made_at);
+    json_put_number(ret, "rows", state->rows);
+    json_put_text(ret, "trouble", state->trouble);
+    json_put_time(ret, "since", state->since);
+    json_put_time(ret, "next_at", life_backup_due(life, state));
+    json_put_number(ret, "asked", state->asked);
+    json_put_number(ret, "answered", state->answered);
+}
+
+int put_backups(const struct api_call *call, json_t *reply, json_t *problems, struct error *err)
+{
+    __attribute__((cleanup(backup_state_done))) struct backup_state state = {0};
+    int rc = life_backup_state(call->context->life->inventory, &state, err);
+
+    if (rc != 0)
+        return rc;
+    json_t *backups = json_object();
+    put_state(call, &state, backups);
+    json_put(reply, "backups", backups);
+    if (state.trouble) {
+        char since[UTC_TEXT_MAX];
+        AUTO_FREE char *text = mem_printf("since %s no backup can be made: %s",
+                                          utc_format_plain(state.since, since), state.trouble);
+        json_t *item = json_object();
+        json_put_text(item, "certificate", NULL);
+        json_put_text(item, "text", text);
+        json_append(problems, item);
+    }
+    return 0;
+}
+
+static void put_list(const struct backups *backups, json_t *reply)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < backups->count && i < LISTED_MAX; i++) {
+        json_t *item = json_object();
+
+        json_put_text(item, "name", backups->items[i].name);
+        json_put_time(item, "made_at", backups->items[i].made_at);
+        json_put_number(item, "size", backups->items[i].size);
+        json_append(list, item);
+    }
+    json_put(reply, "backups", list);
+}
+
+/* Also without an inventory: the folder alone says which there are. */
+HANDLER(get_backups)
+{
+    __attribute__((cleanup(backup_state_done))) struct backup_state state = {
+        .made_at = UTC_NEVER, .tried_at = UTC_NEVER, .since = UTC_NEVER};
+    const struct life *life = call->context->life;
+    AUTO_BACKUPS struct backups backups = {0};
+    int rc = backups_list(life->backups, &backups, err);
+
+    if (rc != 0)
+        return rc;
+    if (life->inventory) {
+        struct error ignored;
+        /* of a damaged one it may not be known */
+        (void)life_backup_state(life->inventory, &state, &ignored);
+    }
+    put_state(call, &state, reply);
+    put_list(&backups, reply);
+    return 0;
+}
+
+HANDLER(post_backup)
+{
+    static const char *const keys[] = {NULL};
+    const struct api_context *context = call->context;
+    char actor[ACTOR_MAX];
+    int64_t number = 0;
+    int rc = body_keys(call->body, "request", keys, err);
+
+    if (rc == 0)
+        rc = life_backup_ask(context->life, body_actor(call, actor), &number, err);
+    if (rc != 0)
+        return rc;
+    json_put_number(reply, "asked", number);
+    if (context->poke)
+        context->poke(context->self);
+    return 0;
+}
