@@ -70,14 +70,15 @@ int care_begin(struct care *care, const char *folder, bool *ret_marked, struct e
     if (stat(care->inventory, &st) == 0 || errno != ENOENT || stat(decided, &st) == 0)
         return 0;
     /* An empty one would look well, and renew nothing. */
-    int rc = backups_list(folder, &backups, err);
-    if (rc == 0 && backups.count > 0)
-        rc = error_set(
-            err, E_REFUSED,
-            "inventory %s: is not there, but %zu backups of it are: run \"unlapse restore "
-            "%s/%s\" (the newest), or move %s away to begin a new one",
-            care->inventory, backups.count, folder, backups.items[0].name, folder);
-    return rc;
+    struct error why = {0};
+    if (backups_list(folder, &backups, &why) < 0)
+        log_warn("backups-unknown", "%s", why.text);
+    if (backups.count == 0)
+        return 0;
+    return error_set(err, E_REFUSED,
+                     "inventory %s: is not there, but %zu backups of it are: run \"unlapse restore "
+                     "%s/%s\" (the newest), or move %s away to begin a new one",
+                     care->inventory, backups.count, folder, backups.items[0].name, folder);
 }
 
 /* systemd(1) shall not end a start that takes its time. */

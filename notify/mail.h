@@ -30,7 +30,8 @@
     X(NOTICE_DROP_WELL,     "drop-well") \
     X(NOTICE_BACKUP_TROUBLE, "backup-trouble") \
     X(NOTICE_BACKUP_WELL,   "backup-well") \
-    X(NOTICE_DAMAGED,       "inventory-damaged")
+    X(NOTICE_DAMAGED,       "inventory-damaged") \
+    X(NOTICE_UNREADABLE,    "unreadable")
 /* clang-format on */
 
 enum notice_kind {

@@ -15,6 +15,7 @@ void certificate_row_done(struct certificate_row *row)
     free(row->policy);
     names_done(&row->names);
     free(row->next_action);
+    free(row->damaged);
     *row = (struct certificate_row){0};
 }
 
@@ -60,9 +61,9 @@ int certificates_add(struct inventory *inventory, const struct certificate_row *
     return rc;
 }
 
-static int read_row(struct statement *statement, struct certificate_row *ret, struct error *err)
+static struct certificate_row read_head(struct statement *statement)
 {
-    AUTO_CERTIFICATE struct certificate_row row = {0};
+    struct certificate_row row = {0};
 
     row.id = statement_read_int(statement);
     row.name = statement_read_text(statement);
@@ -74,6 +75,12 @@ static int read_row(struct statement *statement, struct certificate_row *ret, st
     row.next_target = statement_read_int(statement);
     row.ladder_told = (size_t)statement_read_int(statement);
     row.expired_told_at = statement_read_utc(statement);
+    return row;
+}
+
+static int read_row(struct statement *statement, struct certificate_row *ret, struct error *err)
+{
+    AUTO_CERTIFICATE struct certificate_row row = read_head(statement);
     int rc = san_read(statement->inventory,
                       "SELECT type, name FROM certificate_names WHERE certificate_id = ?"
                       " ORDER BY position",
@@ -128,16 +135,43 @@ static int ids_after(struct inventory *inventory, const char *after, size_t limi
     return statement_ids(&statement, ret, err);
 }
 
-static int each(struct inventory *inventory, const struct ids *ids, certificate_fn fn, void *self,
-                struct error *err)
+/* What can be read of one whose names cannot. */
+static int get_damaged(struct inventory *inventory, int64_t id, const char *why,
+                       struct certificate_row *ret, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, "SELECT " COLUMNS " FROM certificates WHERE id = ?",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_int(&statement, id);
+    rc = statement_one(&statement, err, "certificate %" PRId64, id);
+    if (rc < 0)
+        return rc;
+    *ret = read_head(&statement);
+    ret->damaged = mem_strdup(why);
+    return 0;
+}
+
+/* Each that can be read, and with `damaged` the others, too. */
+static int each(struct inventory *inventory, const struct ids *ids, bool damaged, certificate_fn fn,
+                void *self, struct error *err)
 {
     int rc = 0;
 
     for (size_t i = 0; rc >= 0 && i < ids->count; i++) {
         AUTO_CERTIFICATE struct certificate_row row = {0};
+        struct error why = {0};
 
-        rc = certificates_get(inventory, ids->items[i], &row, err);
-        if (rc == 0)
+        rc = certificates_get(inventory, ids->items[i], &row, &why);
+        if (rc == E_CORRUPT && !damaged)
+            rc = 0;
+        else if (rc == E_CORRUPT)
+            rc = get_damaged(inventory, ids->items[i], why.text, &row, err);
+        else if (rc < 0)
+            error_set(err, rc, "%s", why.text);
+        if (rc == 0 && row.name)
             rc = fn(self, &row, err);
     }
     return rc < 0 ? rc : 0;
@@ -149,7 +183,7 @@ int certificates_each(struct inventory *inventory, const char *after, size_t lim
     AUTO_IDS struct ids ids = {0};
     int rc = ids_after(inventory, after, limit, &ids, err);
 
-    return rc < 0 ? rc : each(inventory, &ids, fn, self, err);
+    return rc < 0 ? rc : each(inventory, &ids, true, fn, self, err);
 }
 
 static int ids_by_text(struct inventory *inventory, const char *sql, const char *text,
@@ -174,14 +208,14 @@ int certificates_by_first_name(struct inventory *inventory, const char *name, ce
                          name, &same, err);
 
     if (rc == 0)
-        rc = each(inventory, &same, fn, self, err);
+        rc = each(inventory, &same, false, fn, self, err);
     if (rc < 0 || !text_starts(name, "*."))
         return rc;
     rc = ids_by_text(inventory,
                      "SELECT certificate_id FROM certificate_names WHERE position = 0"
                      " AND substr(name, instr(name, '.') + 1) = ?1 AND name <> '*.' || ?1",
                      name + 2, &under, err);
-    return rc < 0 ? rc : each(inventory, &under, fn, self, err);
+    return rc < 0 ? rc : each(inventory, &under, false, fn, self, err);
 }
 
 int certificates_count(struct inventory *inventory, int64_t *ret, struct error *err)

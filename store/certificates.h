@@ -22,6 +22,8 @@ struct certificate_row {
     int64_t next_target; /* 0 when the action has none */
     size_t ladder_told;  /* stages of the live certificate's expiry ladder that people were told */
     utc_t expired_told_at;
+    char *damaged; /* NULL; of certificates_each: why its names cannot be read. They are empty then.
+                    */
 };
 void certificate_row_done(struct certificate_row *row);
 #define AUTO_CERTIFICATE __attribute__((cleanup(certificate_row_done)))
@@ -39,7 +41,8 @@ int certificates_find(struct inventory *inventory, const char *name, struct cert
 /* Calls each row in the order of names, starting after `after` ("" for all), at most `limit` rows.
  * The row is borrowed. A callback's negative return ends the walk and is returned. As in every walk
  * of store/ the set of rows is that of the start, each row is read when its turn comes, and the
- * callback may use the same handle, for writing and for whole transactions, too. */
+ * callback may use the same handle, for writing and for whole transactions, too. A row that cannot
+ * be read comes as `damaged`: it hides no other one. */
 typedef int (*certificate_fn)(void *self, const struct certificate_row *row, struct error *err);
 int certificates_each(struct inventory *inventory, const char *after, size_t limit,
                       certificate_fn fn, void *self, struct error *err);

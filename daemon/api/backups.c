@@ -63,6 +63,17 @@ static void put_list(const struct backups *backups, json_t *reply)
     json_put(reply, "backups", list);
 }
 
+/* A backup that was asked for will never come. */
+static void put_damage(const struct api_call *call, json_t *reply)
+{
+    const struct api_context *context = call->context;
+    AUTO_FREE char *backup = NULL;
+    utc_t since;
+    AUTO_FREE char *text = context->damage ? context->damage(context->self, &since, &backup) : NULL;
+
+    json_put_text(reply, "damage", text);
+}
+
 /* Also without an inventory: the folder alone says which there are. */
 HANDLER(get_backups)
 {
@@ -70,16 +81,16 @@ HANDLER(get_backups)
         .made_at = UTC_NEVER, .tried_at = UTC_NEVER, .since = UTC_NEVER};
     const struct life *life = call->context->life;
     AUTO_BACKUPS struct backups backups = {0};
-    int rc = backups_list(life->backups, &backups, err);
+    struct error why = {0};
 
-    if (rc != 0)
-        return rc;
-    if (life->inventory) {
-        struct error ignored;
-        /* of a damaged one it may not be known */
-        (void)life_backup_state(life->inventory, &state, &ignored);
-    }
+    (void)err;
+    /* of a damaged one it may not be known */
+    if (life->inventory)
+        (void)life_backup_state(life->inventory, &state, &why);
+    if (backups_list(life->backups, &backups, &why) < 0 && !state.trouble)
+        state.trouble = mem_strdup(why.text);
     put_state(call, &state, reply);
+    put_damage(call, reply);
     put_list(&backups, reply);
     return 0;
 }

@@ -24,11 +24,15 @@ static int add(void *self, const struct certificate_row *row, struct error *err)
         page->more = true;
         return 0;
     }
-    int rc = view_init(page->call, row, &view, err);
-    if (rc != 0)
-        return rc;
+    struct error why = {0};
+    int rc = view_init(page->call, row, &view, &why);
+    if (rc != 0 && rc != E_CORRUPT)
+        return error_set(err, rc, "%s", why.text);
     json_t *item = json_object();
-    view_put_head(item, &view);
+    if (rc == E_CORRUPT)
+        view_put_damaged(item, row, why.text);
+    else
+        view_put_head(item, &view);
     json_append(page->list, item);
     return 0;
 }

@@ -43,10 +43,16 @@ static int count(void *self, const struct certificate_row *row, struct error *er
     struct tally *tally = self;
     struct view view;
     char problem[256];
-    int rc = view_init(tally->call, row, &view, err);
+    struct error why = {0};
+    int rc = view_init(tally->call, row, &view, &why);
 
+    if (rc == E_CORRUPT) {
+        add_problem(tally->problems, row->name, why.text);
+        tally->counted++;
+        return 0;
+    }
     if (rc != 0)
-        return rc;
+        return error_set(err, rc, "%s", why.text);
     tally->states[view.state]++;
     tally->counted++;
     if (view_problem(&view, problem, sizeof problem))

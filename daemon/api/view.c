@@ -17,6 +17,8 @@ int view_init(const struct api_call *call, const struct certificate_row *row, st
               struct error *err)
 {
     struct view view = {.row = row};
+    if (row->damaged)
+        return error_set(err, E_CORRUPT, "%s", row->damaged);
     int rc = life_facts(call->context->life->inventory, row, &view.facts, err);
 
     if (rc != 0)
@@ -57,6 +59,24 @@ void view_put_head(json_t *object, const struct view *view)
     json_put_text(next, "owner", owner_text(action_owner(view->next.action)));
     json_put(next, "target",
              view->next.target_id != 0 ? json_integer(view->next.target_id) : json_null());
+    json_put(object, "next", next);
+}
+
+void view_put_damaged(json_t *object, const struct certificate_row *row, const char *why)
+{
+    json_t *next = json_object();
+
+    json_put_text(object, "name", row->name);
+    json_put(object, "names", json_array());
+    json_put_text(object, "policy", row->policy);
+    json_put_text(object, "state", "unreadable");
+    json_put_text(object, "says", why);
+    json_put_time(object, "not_after", UTC_NEVER);
+    json_put_text(next, "action", action_text(ACTION_NONE));
+    json_put_text(next, "says", action_says(ACTION_NONE));
+    json_put_time(next, "at", UTC_NEVER);
+    json_put_text(next, "owner", owner_text(OWNER_PERSON));
+    json_put(next, "target", json_null());
     json_put(object, "next", next);
 }
 

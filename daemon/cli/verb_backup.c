@@ -94,6 +94,9 @@ static int wait_for(const struct cli *cli, int64_t number, struct reply *reply, 
         if (rc != 0)
             return rc;
         int64_t answered = reply_number(reply->json, "answered", err);
+        const char *damage = reply_text_or_null(reply->json, "damage", err);
+        if (damage)
+            error_set(err, E_CORRUPT, "%s", damage);
         if (err->code != 0)
             return err->code;
         if (answered >= number)
@@ -175,7 +178,7 @@ static enum cli_exit make(struct cli *cli, const char *file)
     int64_t number = 0;
 
     if (ask(cli, &reply, &number, &err) != 0 || wait_for(cli, number, &reply, &err) != 0)
-        return cli_fail(cli, &reply, &err);
+        return cli_fail(cli, err.code == E_CORRUPT ? NULL : &reply, &err);
     const char *trouble = reply_text_or_null(reply.json, "trouble", &err);
     if (trouble) {
         error_set(&err, E_IO, "%s", trouble);

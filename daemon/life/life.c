@@ -1,5 +1,6 @@
 #include "daemon/life/internal.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,9 +107,50 @@ int life_plan(struct life *life, int64_t certificate_id, struct error *err)
     return write_plan(life, &hand, policy_next(&hand.facts, hand.policy, hand.now), err);
 }
 
+/*
+ * A record that cannot be read any more: its certificate is told, once, and left alone until
+ * somebody repairs it. The others do not wait for it. Part of the open transaction.
+ */
+static int set_aside(struct life *life, int64_t id, const char *name, const char *why,
+                     struct error *err)
+{
+    AUTO_FREE char *stage = mem_printf("unreadable-%" PRId64, id);
+    AUTO_FREE char *commands = mem_printf("unlapse explain %s\n    unlapse backup list", name);
+    AUTO_FIELDS struct fields fields = {0};
+
+    LOG_CONTEXT("certificate=%s", name);
+    log_error("unreadable", "its record cannot be read, it is left alone: %s", why);
+    notice_fields_init(&fields);
+    fields_set(&fields, "certificate", name);
+    fields_set(&fields, "host", life->host);
+    fields_set(&fields, "reason", why);
+    fields_set(&fields, "commands", commands);
+    int rc = notice_queue_general(life, NOTICE_UNREADABLE, stage, &fields, err);
+    return rc < 0 ? rc
+                  : certificates_set_plan(life->inventory, id, UTC_NEVER, action_text(ACTION_NONE),
+                                          0, err);
+}
+
 static int plan_one(void *self, const struct certificate_row *row, struct error *err)
 {
-    return life_plan(self, row->id, err);
+    struct error why = {0};
+    int rc = row->damaged ? error_set(&why, E_CORRUPT, "%s", row->damaged)
+                          : life_plan(self, row->id, &why);
+
+    if (rc == E_CORRUPT)
+        return set_aside(self, row->id, row->name, why.text, err);
+    return rc < 0 ? error_set(err, rc, "%s", why.text) : rc;
+}
+
+/* The one that is due cannot be read: it must not be the most urgent one for ever. */
+static int set_aside_due(struct life *life, int64_t id, const char *why, struct error *err)
+{
+    AUTO_FREE char *name = mem_printf("certificate %" PRId64, id);
+    int rc = life_begin(life, err);
+
+    if (rc == 0)
+        rc = set_aside(life, id, name, why, err);
+    return life_end(life, rc, err);
 }
 
 /* Another anchor may be what a leaf has waited for. Where that cannot be found out now, plans are
@@ -232,10 +274,13 @@ int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err)
 
     if (rc < 0)
         return rc;
-    rc = hand_take(life, id, &hand, err);
+    struct error why = {0};
+    rc = hand_take(life, id, &hand, &why);
+    if (rc == E_CORRUPT)
+        return set_aside_due(life, id, why.text, err);
     /* To the caller "not found" means that nothing is due. */
     if (rc < 0)
-        return rc == E_NOT_FOUND ? E_CORRUPT : rc;
+        return error_set(err, rc == E_NOT_FOUND ? E_CORRUPT : rc, "%s", why.text);
     LOG_CONTEXT("certificate=%s", hand.row.name);
     struct next next = policy_next(&hand.facts, hand.policy, hand.now);
     /* The plan is only an index: facts may have moved on since it was written. */

@@ -82,6 +82,7 @@ void harness_open(struct harness *harness)
                                     .read_alone = read_delivery,
                                     .build_chain = build_chain,
                                     .live_read = nothing_installed};
+    harness->backups = testing_path("backups");
     harness->life = (struct life){
         .inventory = harness->inventory,
         .world = &harness->world,
@@ -90,8 +91,11 @@ void harness_open(struct harness *harness)
         .recipients = &harness->recipients,
         .drop_shown = "/srv/drop",
         .host = "web1",
+        .backups = harness->backups,
+        .backups_keep = 1,
     };
     harness->config.file = mem_strdup("/etc/unlapsed/unlapsed.yaml");
+    harness->config.sealing_key = mem_strdup("/var/lib/unlapsed/sealing.key");
     harness->context = (struct api_context){
         .life = &harness->life,
         .config = &harness->config,
@@ -110,6 +114,8 @@ void harness_close(struct harness *harness)
     policies_free(harness->policies);
     services_free(harness->services);
     free(harness->config.file);
+    free(harness->config.sealing_key);
+    free(harness->backups);
     free(harness->socket);
 }
 

@@ -23,6 +23,7 @@ struct harness {
     struct api_context context;
     struct api *api;
     char *socket;
+    char *backups; /* a folder that is not there yet */
     utc_t now;
     int pokes;
 };
