@@ -120,6 +120,21 @@ int certificates_find(struct inventory *inventory, const char *name, struct cert
     return rc < 0 ? rc : read_row(&statement, ret, err);
 }
 
+int certificates_name(struct inventory *inventory, int64_t id, char **ret, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc =
+        statement_open(inventory, "SELECT name FROM certificates WHERE id = ?", &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_int(&statement, id);
+    rc = statement_one(&statement, err, "certificate %" PRId64, id);
+    if (rc == 0)
+        *ret = statement_read_text(&statement);
+    return rc;
+}
+
 static int ids_after(struct inventory *inventory, const char *after, size_t limit, struct ids *ret,
                      struct error *err)
 {

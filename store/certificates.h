@@ -38,6 +38,9 @@ int certificates_get(struct inventory *inventory, int64_t id, struct certificate
 int certificates_find(struct inventory *inventory, const char *name, struct certificate_row *ret,
                       struct error *err);
 
+/* The name alone, owned: also of one that cannot be read otherwise. E_NOT_FOUND. */
+int certificates_name(struct inventory *inventory, int64_t id, char **ret, struct error *err);
+
 /* Calls each row in the order of names, starting after `after` ("" for all), at most `limit` rows.
  * The row is borrowed. A callback's negative return ends the walk and is returned. As in every walk
  * of store/ the set of rows is that of the start, each row is read when its turn comes, and the

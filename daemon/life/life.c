@@ -145,9 +145,11 @@ static int plan_one(void *self, const struct certificate_row *row, struct error 
 /* The one that is due cannot be read: it must not be the most urgent one for ever. */
 static int set_aside_due(struct life *life, int64_t id, const char *why, struct error *err)
 {
-    AUTO_FREE char *name = mem_printf("certificate %" PRId64, id);
+    AUTO_FREE char *name = NULL;
     int rc = life_begin(life, err);
 
+    if (rc == 0)
+        rc = certificates_name(life->inventory, id, &name, err);
     if (rc == 0)
         rc = set_aside(life, id, name, why, err);
     return life_end(life, rc, err);

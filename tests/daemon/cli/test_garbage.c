@@ -173,10 +173,13 @@ static void fill(struct harness *harness)
     harness->now = HARNESS_NOW;
     harness_www(harness);
     ck_ok(life_renew(&harness->life, "www", false, "test", &renewal, &err));
+    utc_t next = 0;
+    ck_ok(life_backup(&harness->life, NULL, NULL, &next, &err));
 }
 
 static const char *const spoiled[][3] = {
-    {"status"}, {"list"}, {"show", "www"}, {"explain", "www"}, {"history"}, {"renew", "www"},
+    {"status"},  {"list"},         {"show", "www"},    {"explain", "www"},
+    {"history"}, {"renew", "www"}, {"backup", "list"},
 };
 
 START_TEST(spoiled_replies_do_no_harm)

@@ -208,6 +208,11 @@ START_TEST(a_record_that_cannot_be_read_stops_nobody_else)
     ck_assert_int_eq(scene_mails(&scene, "unreadable"), 1);
     ck_ok(certificates_each(scene.life.inventory, "", SIZE_MAX, see, NULL, &err));
     ck_assert(see_damaged && see_www);
+    ck_assert_int_eq(sample_sql_int(scene.inventory_file,
+                                    "SELECT count(*) FROM notices WHERE kind = 'unreadable'"
+                                    " AND fields LIKE '%\"certificate\": \"other\"%'"
+                                    " OR fields LIKE '%\"certificate\":\"other\"%'"),
+                     1);
     scene_restart(&scene);
     scene_run(&scene);
     ck_assert_int_eq(scene_mails(&scene, "unreadable"), 1);
