@@ -5,33 +5,37 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/log.h"
+#include "daemon/lane.h"
 #include "daemon/systemd.h"
 #include "notify/mail.h"
 #include "store/backup.h"
+#include "store/lock.h"
 #include "store/mark.h"
 
 enum { AGAIN_SECONDS = 3600, START_SECONDS = 30, TRIED_MAX = 20 };
 
 void care_init(struct care *care, const char *inventory)
 {
-    *care = (struct care){.inventory = mem_strdup(inventory)};
-    pthread_mutex_init(&care->lock, NULL);
+    *care = (struct care){.inventory = mem_strdup(inventory), .lock = -1};
+    pthread_mutex_init(&care->guard, NULL);
 }
 
 void care_done(struct care *care)
 {
-    pthread_mutex_destroy(&care->lock);
+    pthread_mutex_destroy(&care->guard);
     free(care->inventory);
     free(care->backup);
+    file_close(&care->lock);
 }
 
 utc_t care_since(struct care *care, char **ret_backup)
 {
-    pthread_mutex_lock(&care->lock);
+    pthread_mutex_lock(&care->guard);
     utc_t since = care->since ? care->since : UTC_NEVER;
     *ret_backup = care->backup ? mem_strdup(care->backup) : NULL;
-    pthread_mutex_unlock(&care->lock);
+    pthread_mutex_unlock(&care->guard);
     return since;
 }
 
@@ -54,7 +58,7 @@ char *care_says(struct care *care)
         care->damage.text, backup, backup);
 }
 
-int care_begin(struct care *care, const char *folder, bool *ret_marked, struct error *err)
+static int begin(struct care *care, const char *folder, bool *ret_marked, struct error *err)
 {
     AUTO_BACKUPS struct backups backups = {0};
     AUTO_FREE char *decided = mem_printf("%s.restored", care->inventory);
@@ -93,7 +97,7 @@ static bool still_starting(void *self)
     return true;
 }
 
-void care_judge(struct care *care, struct inventory *inventory)
+static void judge(struct care *care, struct inventory *inventory)
 {
     int64_t next = 0;
     struct error err = {0};
@@ -113,6 +117,81 @@ void care_judge(struct care *care, struct inventory *inventory)
     care->told = false;
     log_notice("inventory-well", "inventory %s: is whole after all, and in use again",
                care->inventory);
+}
+
+static int make_folder(const char *path, struct error *err)
+{
+    AUTO_FREE char *folder = mem_strdup(path);
+    char *slash = strrchr(folder, '/');
+
+    if (!slash || slash == folder)
+        return 0;
+    *slash = '\0';
+    return file_make_dirs(folder, 0755, err);
+}
+
+int care_open(struct care *care, const struct config *config, struct inventory **ret,
+              struct error *err)
+{
+    bool marked = false;
+    int rc = make_folder(care->inventory, err);
+
+    if (rc == 0)
+        rc = inventory_lock(care->inventory, &care->lock, err);
+    if (rc == 0)
+        rc = begin(care, config->backups, &marked, err);
+    if (rc == 0)
+        rc = inventory_open(care->inventory, ret, err);
+    if (rc == E_CORRUPT) {
+        damage_report(&care->damage, err->text);
+        return 0;
+    }
+    if (rc < 0)
+        return rc;
+    inventory_watch(*ret, &care->damage);
+    if (marked)
+        judge(care, *ret);
+    return 0;
+}
+
+bool care_lets_run(const struct care *care, const struct lane *lane)
+{
+    return lane == care->own || !damage_is_found(&care->damage);
+}
+
+/* On the loop's thread, soon after any thread found it. */
+static void on_alarm(uv_async_t *alarm)
+{
+    const struct care *care = alarm->data;
+
+    for (size_t i = 0; i < care->lane_count; i++)
+        if (!care_lets_run(care, &care->lanes[i]))
+            lane_hold(&care->lanes[i]);
+    lane_poke(care->own);
+}
+
+static void raise_alarm(void *self)
+{
+    struct care *care = self;
+
+    uv_async_send(&care->alarm);
+}
+
+void care_start(struct care *care, uv_loop_t *loop, struct lane *lanes, size_t count,
+                struct lane *own)
+{
+    uv_async_init(loop, &care->alarm, on_alarm);
+    care->alarm.data = care;
+    care->lanes = lanes;
+    care->lane_count = count;
+    care->own = own;
+    care->damage.self = care;
+    care->damage.tell = raise_alarm;
+}
+
+void care_stop(struct care *care)
+{
+    care->damage.tell = NULL;
 }
 
 static void write_mark(struct care *care)
@@ -149,16 +228,16 @@ static void look(struct care *care, const struct life *life)
 {
     utc_t now = life->world->now(life->world->self);
 
-    pthread_mutex_lock(&care->lock);
+    pthread_mutex_lock(&care->guard);
     if (care->since == 0)
         care->since = now;
-    pthread_mutex_unlock(&care->lock);
+    pthread_mutex_unlock(&care->guard);
     write_mark(care);
     char *backup = find_backup(life->backups);
-    pthread_mutex_lock(&care->lock);
+    pthread_mutex_lock(&care->guard);
     free(care->backup);
     care->backup = backup;
-    pthread_mutex_unlock(&care->lock);
+    pthread_mutex_unlock(&care->guard);
 }
 
 static void make_fields(struct care *care, const struct life *life, struct fields *ret)

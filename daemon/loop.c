@@ -13,7 +13,6 @@
 #include "daemon/lane.h"
 #include "daemon/systemd.h"
 #include "daemon/world.h"
-#include "store/lock.h"
 
 enum { DROP_PAUSE_MS = 200, TIDY_MS = 15000 };
 
@@ -30,12 +29,10 @@ struct loop {
     struct life api_life;
     struct lane lanes[LANES];
     struct care care;
-    uv_async_t alarm; /* damage was found */
     uv_poll_t drop_poll, api_poll;
     uv_timer_t api_timer, drop_timer, watchdog, tidy;
     uv_signal_t hup, term, interrupt;
     utc_t started_at;
-    int lock_fd;
     bool stopping;
 };
 
@@ -86,17 +83,6 @@ static int open_keeper(struct loop *loop, struct inventory *inventory, struct er
     return 0;
 }
 
-static int make_state_folder(const char *path, struct error *err)
-{
-    AUTO_FREE char *folder = mem_strdup(path);
-    char *slash = strrchr(folder, '/');
-
-    if (!slash || slash == folder)
-        return 0;
-    *slash = '\0';
-    return file_make_dirs(folder, 0755, err);
-}
-
 /* All lanes, but those without an inventory are never started. */
 static int open_lanes(struct loop *loop, struct error *err)
 {
@@ -123,27 +109,6 @@ static int open_lanes(struct loop *loop, struct error *err)
     /* The other lanes shall have their turn while thousands of files come in. */
     loop->lanes[LANE_INTAKE].rounds = 4;
     loop->lanes[LANE_CARE].care = &loop->care;
-    return 0;
-}
-
-/* What is damaged is no reason to end: reading goes on as far as it can, and people are told. */
-static int open_inventory(struct loop *loop, struct error *err)
-{
-    bool marked = false;
-    int rc = care_begin(&loop->care, loop->config->backups, &marked, err);
-
-    if (rc < 0)
-        return rc;
-    rc = inventory_open(loop->config->inventory, &loop->api_life.inventory, err);
-    if (rc == E_CORRUPT) {
-        damage_report(&loop->care.damage, err->text);
-        return 0;
-    }
-    if (rc < 0)
-        return rc;
-    inventory_watch(loop->api_life.inventory, &loop->care.damage);
-    if (marked)
-        care_judge(&loop->care, loop->api_life.inventory);
     return 0;
 }
 
@@ -176,12 +141,8 @@ static int open_damaged(struct loop *loop, struct error *err)
 
 static int open_parts(struct loop *loop, struct error *err)
 {
-    int rc = make_state_folder(loop->config->inventory, err);
+    int rc = care_open(&loop->care, loop->config, &loop->api_life.inventory, err);
 
-    if (rc == 0)
-        rc = inventory_lock(loop->config->inventory, &loop->lock_fd, err);
-    if (rc == 0)
-        rc = open_inventory(loop, err);
     if (rc == 0 && !damage_is_found(&loop->care.damage))
         rc = open_work(loop, err);
     if (damage_is_found(&loop->care.damage))
@@ -189,18 +150,12 @@ static int open_parts(struct loop *loop, struct error *err)
     return rc < 0 ? rc : open_lanes(loop, err);
 }
 
-/* Once damage is found only the care of it goes on. */
-static bool may_run(const struct loop *loop, size_t lane)
-{
-    return lane == LANE_CARE || !damage_is_found(&loop->care.damage);
-}
-
 static void poke_all(void *self)
 {
     struct loop *loop = self;
 
     for (size_t i = 0; i < LANES; i++)
-        if (i != LANE_INTAKE && may_run(loop, i))
+        if (i != LANE_INTAKE && care_lets_run(&loop->care, &loop->lanes[i]))
             lane_poke(&loop->lanes[i]);
 }
 
@@ -213,7 +168,7 @@ static void hold_all(struct loop *loop)
 static void release_all(struct loop *loop)
 {
     for (size_t i = 0; i < LANES; i++)
-        if (may_run(loop, i))
+        if (care_lets_run(&loop->care, &loop->lanes[i]))
             lane_release(&loop->lanes[i]);
 }
 
@@ -223,25 +178,6 @@ static bool is_busy(const struct loop *loop)
         if (lane_is_busy(&loop->lanes[i]))
             return true;
     return false;
-}
-
-/* On the loop's thread, soon after any thread found it. */
-static void on_alarm(uv_async_t *alarm)
-{
-    struct loop *loop = alarm->data;
-
-    for (size_t i = 0; i < LANES; i++)
-        if (!may_run(loop, i))
-            lane_hold(&loop->lanes[i]);
-    if (!loop->stopping)
-        lane_poke(&loop->lanes[LANE_CARE]);
-}
-
-static void raise_alarm(void *self)
-{
-    struct loop *loop = self;
-
-    uv_async_send(&loop->alarm);
 }
 
 static char *tell_damage(void *self, utc_t *ret_since, char **ret_backup)
@@ -468,15 +404,6 @@ static void start_drop(struct loop *loop)
     uv_poll_start(&loop->drop_poll, UV_READABLE, on_drop_event);
 }
 
-/* From here on damage is heard of; what was found before is as well. */
-static void start_alarm(struct loop *loop)
-{
-    uv_async_init(&loop->uv, &loop->alarm, on_alarm);
-    loop->alarm.data = loop;
-    loop->care.damage.self = loop;
-    loop->care.damage.tell = raise_alarm;
-}
-
 static void start_signals(struct loop *loop)
 {
     uv_signal_init(&loop->uv, &loop->hup);
@@ -493,7 +420,7 @@ static void start_handles(struct loop *loop)
     uint64_t watchdog_ms = systemd_watchdog() / 2000;
 
     start_signals(loop);
-    start_alarm(loop);
+    care_start(&loop->care, &loop->uv, loop->lanes, LANES, &loop->lanes[LANE_CARE]);
     start_drop(loop);
     uv_timer_init(&loop->uv, &loop->api_timer);
     uv_timer_init(&loop->uv, &loop->watchdog);
@@ -509,7 +436,7 @@ static void start_handles(struct loop *loop)
         loop->lanes[i].rest = on_rest;
         loop->lanes[i].self = loop;
         lane_init(&loop->lanes[i], &loop->uv);
-        if (may_run(loop, i))
+        if (care_lets_run(&loop->care, &loop->lanes[i]))
             lane_poke(&loop->lanes[i]);
         else
             lane_hold(&loop->lanes[i]);
@@ -528,12 +455,11 @@ static void loop_done(struct loop *loop)
     config_free(loop->next_config);
     config_free(loop->config);
     care_done(&loop->care);
-    file_close(&loop->lock_fd);
 }
 
 int loop_run(struct config *config, struct error *err)
 {
-    struct loop loop = {.config = config, .started_at = clock_now(), .lock_fd = -1};
+    struct loop loop = {.config = config, .started_at = clock_now()};
 
     /* One for each lane, so that none waits for another's slow peer; room for file systems. */
     setenv("UV_THREADPOOL_SIZE", "8", 0);
@@ -551,7 +477,7 @@ int loop_run(struct config *config, struct error *err)
                    loop.config->inventory, loop.config->drop, loop.config->socket);
         systemd_notify("READY=1");
         uv_run(&loop.uv, UV_RUN_DEFAULT);
-        loop.care.damage.tell = NULL;
+        care_stop(&loop.care);
         uv_loop_close(&loop.uv);
         log_notice("stopped", "everything is written down");
     }

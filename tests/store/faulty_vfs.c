@@ -43,6 +43,11 @@ static bool strikes(void)
     return true;
 }
 
+static bool fails(void)
+{
+    return fault.kind != FAULT_LIE && strikes();
+}
+
 static sqlite3_file *real_of(sqlite3_file *base)
 {
     return ((struct file *)base)->real;
@@ -60,9 +65,12 @@ static int read_file(sqlite3_file *file, void *data, int len, sqlite3_int64 at)
 
 static int write_file(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 {
+    static const char zeros[1 << 16];
     sqlite3_file *real = real_of(file);
 
     if (strikes()) {
+        if (fault.kind == FAULT_LIE)
+            return real->pMethods->xWrite(real, zeros, len < (int)sizeof zeros ? len : 1, at);
         real->pMethods->xWrite(real, data, len / 2, at);
         return fault.kind == FAULT_FULL ? SQLITE_FULL : SQLITE_IOERR_WRITE;
     }
@@ -71,7 +79,7 @@ static int write_file(sqlite3_file *file, const void *data, int len, sqlite3_int
 
 static int truncate_file(sqlite3_file *file, sqlite3_int64 size)
 {
-    if (strikes())
+    if (fails())
         return SQLITE_IOERR_TRUNCATE;
     return real_of(file)->pMethods->xTruncate(real_of(file), size);
 }
@@ -81,7 +89,7 @@ static int sync_file(sqlite3_file *file, int flags)
 {
     (void)file;
     (void)flags;
-    return strikes() ? SQLITE_IOERR_FSYNC : SQLITE_OK;
+    return fails() ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
 
 static int file_size(sqlite3_file *file, sqlite3_int64 *ret)
@@ -121,7 +129,7 @@ static int characteristics(sqlite3_file *file)
 
 static int shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **ret)
 {
-    if (extend && strikes())
+    if (extend && fails())
         return SQLITE_IOERR_SHMSIZE;
     return real_of(file)->pMethods->xShmMap(real_of(file), page, size, extend, ret);
 }
@@ -171,7 +179,7 @@ static int open_file(sqlite3_vfs *self, const char *name, sqlite3_file *base, in
 
     (void)self;
     file->base.pMethods = NULL;
-    if ((flags & SQLITE_OPEN_CREATE) && strikes())
+    if ((flags & SQLITE_OPEN_CREATE) && fails())
         return SQLITE_CANTOPEN;
     file->real = (sqlite3_file *)(file + 1);
     int result = real_vfs->xOpen(real_vfs, name, file->real, flags, ret_flags);
@@ -184,7 +192,7 @@ static int delete_file(sqlite3_vfs *self, const char *name, int sync_folder)
 {
     (void)self;
     (void)sync_folder;
-    if (strikes())
+    if (fails())
         return SQLITE_IOERR_DELETE;
     return real_vfs->xDelete(real_vfs, name, 0);
 }

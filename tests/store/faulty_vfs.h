@@ -5,8 +5,9 @@
 #include <stdbool.h>
 
 enum fault_kind {
-    FAULT_IO,  /* EIO; a write leaves the first half of its bytes */
-    FAULT_FULL /* ENOSPC; likewise */
+    FAULT_IO,   /* EIO; a write leaves the first half of its bytes */
+    FAULT_FULL, /* ENOSPC; likewise */
+    FAULT_LIE   /* a write that leaves zeros and says that all is well; nothing else fails */
 };
 
 /* Makes it the default VFS of this process. */

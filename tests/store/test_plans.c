@@ -62,6 +62,8 @@ static void use_certificates(int64_t id)
     utc_t at = 0;
 
     ck_ok(certificates_find(inventory, "www", &row, &err));
+    AUTO_FREE char *called = NULL;
+    ck_ok(certificates_name(inventory, row.id, &called, &err));
     ck_ok(certificates_each(inventory, "", 5, see_certificate, &seen, &err));
     ck_ok(certificates_count(inventory, &number, &err));
     ck_ok(certificates_by_first_name(inventory, "*.example", see_certificate, &seen, &err));

@@ -364,7 +364,7 @@ START_TEST(mistakes_of_every_key)
                "u.yaml:4:16: settle: wanted a time such as 30s, 15m, 12h, 21d or 2w (0s to 1h), "
                "got \"2\"\n"
                "u.yaml:10:19: folder: wanted an absolute path, got \"b\"\n"
-               "u.yaml:10:29: every: wanted a time such as 30s, 15m, 12h, 21d or 2w (0s to 365 d), "
+               "u.yaml:10:29: every: wanted a time such as 30s, 15m, 12h, 21d or 2w (0s to 365d), "
                "got \"1\"\n"
                "u.yaml:10:38: keep: wanted a whole number from 1 to 1000, got \"0\"\n"
                "u.yaml:9:15: allow: wanted a range of addresses such as 10.0.0.0/8, or a host "
