@@ -13,6 +13,7 @@
 #include "store/backup.h"
 #include "store/lock.h"
 #include "store/mark.h"
+#include "store/restore.h"
 
 enum { AGAIN_SECONDS = 3600, START_SECONDS = 30, TRIED_MAX = 20 };
 
@@ -61,7 +62,6 @@ char *care_says(struct care *care)
 static int begin(struct care *care, const char *folder, bool *ret_marked, struct error *err)
 {
     AUTO_BACKUPS struct backups backups = {0};
-    AUTO_FREE char *decided = mem_printf("%s.restored", care->inventory);
     struct mark mark = {0};
     struct stat st;
 
@@ -71,7 +71,7 @@ static int begin(struct care *care, const char *folder, bool *ret_marked, struct
         care->told = mark.told;
         return 0;
     }
-    if (stat(care->inventory, &st) == 0 || errno != ENOENT || stat(decided, &st) == 0)
+    if (stat(care->inventory, &st) == 0 || errno != ENOENT || restore_is_decided(care->inventory))
         return 0;
     /* An empty one would look well, and renew nothing. */
     struct error why = {0};

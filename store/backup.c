@@ -54,29 +54,42 @@ static int target_run(const struct copy *copy, const char *sql, struct error *er
     return result == SQLITE_OK ? 0 : target_error(copy, result, err);
 }
 
-/* A full disk would stop the inventory itself: room is left for its log. */
-static int see_room(const struct copy *copy, struct error *err)
+static int size_of_source(const struct copy *copy, int64_t *ret, struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
-    struct statvfs fs;
     int rc = statement_open(copy->source,
-                            "SELECT page_count * page_size FROM"
-                            " pragma_page_count(), pragma_page_size()",
+                            "SELECT page_count * page_size FROM pragma_page_count(),"
+                            " pragma_page_size()",
                             &statement, err);
 
     if (rc == 0)
         rc = statement_one(&statement, err, "size of the inventory");
+    if (rc == 0)
+        *ret = statement_read_int(&statement);
+    return rc;
+}
+
+/* A disk that is full by a backup would stop the inventory itself: where both lie on one, room is
+ * left for its log. */
+static int see_room(const struct copy *copy, struct error *err)
+{
+    struct stat source, folder;
+    struct statvfs fs;
+    int64_t wanted = 0;
+    int rc = size_of_source(copy, &wanted, err);
+
     if (rc < 0)
         return rc;
-    int64_t wanted = statement_read_int(&statement) + ROOM_LEFT;
-    if (fstatvfs(copy->dir, &fs) < 0)
+    if (fstatvfs(copy->dir, &fs) < 0 || fstat(copy->dir, &folder) < 0)
         return error_set_errno(err, errno, "folder %s: cannot look at its room", copy->job->folder);
-    if (fs.f_blocks > 0 && (double)fs.f_bavail * (double)fs.f_frsize < (double)wanted)
+    if (stat(copy->source->path, &source) == 0 && source.st_dev == folder.st_dev)
+        wanted += ROOM_LEFT;
+    double room = (double)fs.f_bavail * (double)fs.f_frsize;
+    if (fs.f_blocks > 0 && room < (double)wanted)
         return error_set(err, E_FULL,
                          "folder %s: too little room for a backup: wanted %" PRId64
-                         " MiB, got %.0f",
-                         copy->job->folder, (wanted >> 20) + 1,
-                         (double)fs.f_bavail * (double)fs.f_frsize / (1 << 20));
+                         " KiB, got %.0f KiB",
+                         copy->job->folder, (wanted >> 10) + 1, room / 1024);
     return 0;
 }
 

@@ -38,6 +38,9 @@ void restore_forget(const char *path);
  * its log beside it; NULL when there was none. */
 int restore_commit(const char *path, char **ret_kept, struct error *err);
 
+/* A crash came between the decision and its end: the next inventory_open brings it about. */
+bool restore_is_decided(const char *path);
+
 /* Finishes what restore_commit had decided before a crash; success when there is nothing. */
 int restore_finish(const char *path, struct error *err);
 
