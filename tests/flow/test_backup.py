@@ -9,7 +9,7 @@ import threading
 import time
 
 from lab import Lab
-from tap import run_tests
+from tap import Skip, run_tests
 
 INVENTORY = "state/inventory.db"
 
@@ -227,6 +227,54 @@ def test_damage_restore_and_on(lab):
     assert "the inventory was restored from" in lab.must("history")
 
 
+def test_an_older_backup(lab):
+    """What the backup does not know: a newer certificate stays installed and served, one for a lost key is kept as nobody's,
+    and the next renewal goes its road."""
+    start(lab, "backups: {every: 0s}\n")
+    lab.add()
+    lab.must("backup")
+    lab.deliver(lab.renew())
+    old = lab.served_serial()
+    lab.wait_for(lambda: status(lab)["states"]["ok"] == 1 and lab.served_serial() != old, 40, "the renewal")
+    newer = lab.served_serial()
+    lost = lab.renew()
+    lab.end("unlapsed")
+    code, said, complaint = restore(lab, lab.path("state/backups/" + backups(lab)[-1]))
+    assert code == 0 and "Newer certificates stay installed" in said, (said, complaint)
+    lab.start_daemon()
+    lab.deliver(lost, name="lost.pem")
+    receipt = lab.path("state/drop/rejected/lost.pem.txt")
+    lab.wait_for(lambda: os.path.exists(receipt), 20, "the answer to a certificate for a lost key")
+    assert lab.served_serial() == newer, "another certificate than the newest is served"
+    lab.deliver(lab.renew(), name="next.pem")
+    lab.wait_for(lambda: lab.served_serial() != newer, 40, "the next certificate to be served")
+    lab.wait_for(lambda: status(lab)["states"]["ok"] == 1, 20, "all to be well")
+
+
+def test_a_full_disk(lab):
+    """A backup that does not fit leaves nothing of itself, is told, and is made when there is room."""
+    folder = lab.path("small")
+    os.mkdir(folder)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", folder], stdout=subprocess.DEVNULL,
+                      stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        raise Skip("cannot mount a tmpfs here")
+    try:
+        start(lab, f"backups: {{folder: {folder}, every: 0s}}\n")
+        lab.add()
+        ballast = os.path.join(folder, "ballast")
+        with open(ballast, "wb") as out:
+            out.write(b"x" * (800 << 10))
+        code, _, _ = lab.unlapse("backup")
+        assert code == 1 and "too little room" in lab.complaint, (code, lab.complaint)
+        assert os.listdir(folder) == ["ballast"]
+        os.unlink(ballast)
+        lab.must("backup")
+        assert len(backups(lab, "small")) == 1
+    finally:
+        lab.end("unlapsed")
+        subprocess.run(["umount", folder], check=True)
+
+
 def is_good(path):
     try:
         return os.path.basename(path).startswith("inventory-") and look(path)[0] == ["ok"]
@@ -304,4 +352,5 @@ if __name__ == "__main__":
     run_tests((test_backups_are_made_and_listed, Lab), (test_due_ones_are_made, Lab), (test_trouble_is_told_and_passes, Lab),
               (test_killed_in_the_middle, Lab), (test_a_second_daemon_is_refused, Lab), (test_damage_restore_and_on, Lab),
               (test_a_spoiled_head, Lab), (test_a_lost_inventory_is_not_made_anew, Lab),
-              (test_restore_refuses_what_is_not_good, Lab))
+              (test_restore_refuses_what_is_not_good, Lab),
+              (test_an_older_backup, lambda: Lab(remaining=7200, lead="60s")), (test_a_full_disk, Lab))
