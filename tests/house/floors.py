@@ -27,7 +27,7 @@ FLOORS = {
                  "daemon/read", "daemon/fetch", "daemon/config", "daemon/life", "daemon/api"],
     # the command line is a client of the API: no life, and no inventory but to put a backup in its place, which must
     # work without a daemon, and to look whether a copy of one is good
-    "daemon/cli": ["base", "pki", "policies", "notify", "daemon/config", "store/backup.h", "store/lock.h",
+    "daemon/cli": ["base", "pki", "policies", "notify", "daemon/config", "daemon/read", "store/backup.h", "store/lock.h",
                    "store/restore.h"],
     "tests": ["base", "pki", "policies", "store", "notify", "daemon"],
 }
