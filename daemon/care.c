@@ -86,7 +86,7 @@ static int begin(struct care *care, const char *folder, bool *ret_marked, struct
 }
 
 /* systemd(1) shall not end a start that takes its time. */
-static bool still_starting(void *self)
+static bool gives_up_starting(void *self)
 {
     int64_t *next = self, now = clock_monotonic_ms();
 
@@ -94,7 +94,7 @@ static bool still_starting(void *self)
         *next = now + START_SECONDS * 500;
         systemd_notify("EXTEND_TIMEOUT_USEC=60000000");
     }
-    return true;
+    return false;
 }
 
 static void judge(struct care *care, struct inventory *inventory)
@@ -104,9 +104,9 @@ static void judge(struct care *care, struct inventory *inventory)
 
     log_warn("inventory-marked", "inventory %s was found damaged before: reading all of it",
              care->inventory);
-    inventory_ask(inventory, still_starting, &next);
+    inventory_stop_when(inventory, gives_up_starting, &next);
     int rc = inventory_check(inventory, &err);
-    inventory_ask(inventory, NULL, NULL);
+    inventory_stop_when(inventory, NULL, NULL);
     if (rc == 0)
         rc = mark_remove(care->inventory, &err);
     if (rc < 0) {

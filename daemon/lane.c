@@ -26,18 +26,18 @@ int lane_mail(struct lane *lane, utc_t *ret_at, struct error *err)
     return life_send(&lane->life, ret_at, err);
 }
 
-static bool may_go_on(void *self)
+static bool must_stop(void *self)
 {
     const struct lane *lane = self;
 
-    return !lane_is_held(lane) && !damage_is_found(&lane->care->damage);
+    return lane_is_held(lane) || damage_is_found(&lane->care->damage);
 }
 
 int lane_care(struct lane *lane, utc_t *ret_at, struct error *err)
 {
     if (damage_is_found(&lane->care->damage))
         return care_turn(lane->care, &lane->life, ret_at, err);
-    return life_backup(&lane->life, may_go_on, lane, ret_at, err);
+    return life_backup(&lane->life, must_stop, lane, ret_at, err);
 }
 
 /* The same failure is logged when it begins and when it ends, not at every try. */

@@ -32,7 +32,7 @@ static void copy_done(struct copy *copy)
     copy->target = NULL;
     if (!sqlite3_get_autocommit(copy->source->db))
         sqlite3_exec(copy->source->db, "ROLLBACK", NULL, NULL, NULL);
-    inventory_ask(copy->source, NULL, NULL);
+    inventory_stop_when(copy->source, NULL, NULL);
     if (copy->partial)
         backup_remove_partial(copy->dir, copy->partial_name);
     free(copy->partial);
@@ -127,9 +127,9 @@ static int open_target(struct copy *copy, struct error *err)
                       err);
 }
 
-static bool may_go_on(const struct backup_job *job)
+static bool must_stop(const struct backup_job *job)
 {
-    return !job->go_on || job->go_on(job->self);
+    return job->stop && job->stop(job->self);
 }
 
 static int told_to_stop(struct error *err)
@@ -144,7 +144,7 @@ static int copy_pages(struct copy *copy, struct error *err)
 
     if (!backup)
         return target_error(copy, sqlite3_extended_errcode(copy->target), err);
-    while (result == SQLITE_OK && may_go_on(copy->job))
+    while (result == SQLITE_OK && !must_stop(copy->job))
         result = sqlite3_backup_step(backup, STEP_PAGES);
     int finished = sqlite3_backup_finish(backup);
     if (result == SQLITE_OK)
@@ -233,7 +233,7 @@ static int take_state(const struct copy *copy, struct backup_counts *ret, struct
     int rc = statement_error(copy->source,
                              sqlite3_exec(copy->source->db, "BEGIN", NULL, NULL, NULL), err);
 
-    inventory_ask(copy->source, copy->job->go_on, copy->job->self);
+    inventory_stop_when(copy->source, copy->job->stop, copy->job->self);
     return rc == 0 ? count_rows(copy->source, ret, err) : rc;
 }
 
@@ -243,7 +243,7 @@ static int look_whole(struct inventory *inventory, const struct backup_job *job,
     AUTO_BLOB struct blob key = {0};
 
     if (job)
-        inventory_ask(inventory, job->go_on, job->self);
+        inventory_stop_when(inventory, job->stop, job->self);
     int rc = inventory_check(inventory, err);
     if (rc == 0)
         rc = count_rows(inventory, ret, err);
@@ -272,10 +272,10 @@ int backup_verify(const char *path, const struct backup_job *job, struct backup_
 /* A copy that is not good: whose fault that is decides what happens to the inventory. */
 static int blame(const struct copy *copy, const char *why, struct error *err)
 {
-    inventory_ask(copy->source, copy->job->go_on, copy->job->self);
+    inventory_stop_when(copy->source, copy->job->stop, copy->job->self);
     int rc = inventory_check(copy->source, err);
 
-    inventory_ask(copy->source, NULL, NULL);
+    inventory_stop_when(copy->source, NULL, NULL);
     return rc < 0 ? rc
                   : error_set(err, E_IO,
                               "backup %s: the copy is not what was written, the inventory is: %s",
@@ -318,7 +318,7 @@ static int write_copy(struct copy *copy, struct backup_counts *ret, struct error
     /* From here on the log may be brought into the file again. */
     if (!sqlite3_get_autocommit(copy->source->db))
         sqlite3_exec(copy->source->db, "ROLLBACK", NULL, NULL, NULL);
-    inventory_ask(copy->source, NULL, NULL);
+    inventory_stop_when(copy->source, NULL, NULL);
     return rc == 0 ? verify(copy, ret, err) : rc;
 }
 
@@ -332,6 +332,8 @@ int backup_make(struct inventory *source, const struct backup_job *job, struct b
     struct stat st = {0};
     int rc = write_copy(&copy, &counts, err);
 
+    if (rc == E_BUSY && must_stop(job))
+        return told_to_stop(err);
     if (rc == 0)
         rc = backup_free_name(copy.dir, job->now, backup.name, err);
     if (rc == 0 && fstatat(copy.dir, copy.partial_name, &st, 0) < 0)

@@ -26,9 +26,9 @@ void backups_done(struct backups *backups);
 #define AUTO_BACKUPS __attribute__((cleanup(backups_done)))
 
 struct backup_job {
-    const char *folder;       /* absolute; made, 0700, when it is missing */
-    utc_t now;                /* for the name */
-    inventory_go_on_fn go_on; /* asked all the time; NULL: to the end */
+    const char *folder;     /* absolute; made, 0700, when it is missing */
+    utc_t now;              /* for the name */
+    inventory_stop_fn stop; /* asked all the time; NULL: to the end */
     void *self;
 };
 
@@ -51,8 +51,8 @@ int backup_make(struct inventory *source, const struct backup_job *job, struct b
                 struct backup_counts *ret_counts, struct error *err);
 
 /* Reads a file that nobody writes to its end: pages, indexes, references, rows. E_CORRUPT,
- * E_REFUSED (a newer schema), E_NOT_YET. ret_sealing_key (may be NULL) is the id of the key its
- * keys are sealed with, empty when it holds none. */
+ * E_REFUSED (a newer schema), E_BUSY when told to stop. ret_sealing_key (may be NULL) is the id of
+ * the key its keys are sealed with, empty when it holds none. */
 int backup_verify(const char *path, const struct backup_job *job, struct backup_counts *ret,
                   struct blob *ret_sealing_key, struct error *err);
 

@@ -17,7 +17,8 @@ enum {
     APPLICATION_ID = 0x554e4c50, /* "UNLP" */
     BUSY_MILLISECONDS = 10000,
     JOURNAL_SIZE_LIMIT = 16 << 20,
-    HEADER_LEN = 100 /* https://www.sqlite.org/fileformat2.html 1.3 */
+    STOP_EVERY = 1000, /* instructions of SQLite's machine */
+    HEADER_LEN = 100   /* https://www.sqlite.org/fileformat2.html 1.3 */
 };
 
 static int execute(struct inventory *inventory, const char *sql, struct error *err)
@@ -365,20 +366,18 @@ int inventory_check(struct inventory *inventory, struct error *err)
     return rc < 0 ? rc : inventory_check_references(inventory, err);
 }
 
-static int ask(void *self)
+static int is_stopped(void *self)
 {
     const struct inventory *inventory = self;
 
-    return inventory->go_on(inventory->go_on_self) ? 0 : 1;
+    return inventory->stop(inventory->stop_self);
 }
 
-void inventory_ask(struct inventory *inventory, inventory_go_on_fn go_on, void *self)
+void inventory_stop_when(struct inventory *inventory, inventory_stop_fn stop, void *self)
 {
-    enum { INSTRUCTIONS = 20000 };
-
-    inventory->go_on = go_on;
-    inventory->go_on_self = self;
-    sqlite3_progress_handler(inventory->db, INSTRUCTIONS, go_on ? ask : NULL, inventory);
+    inventory->stop = stop;
+    inventory->stop_self = self;
+    sqlite3_progress_handler(inventory->db, STOP_EVERY, stop ? is_stopped : NULL, inventory);
 }
 
 int inventory_schema(struct inventory *inventory, int64_t *ret, struct error *err)

@@ -38,16 +38,16 @@ void inventory_rollback(struct inventory *inventory); /* success when none is op
 int inventory_part_begin(struct inventory *inventory, struct error *err);
 int inventory_part_end(struct inventory *inventory, bool keep, struct error *err);
 
-/* PRAGMA integrity_check and foreign_key_check; E_CORRUPT holds the first line. The time it takes
- * grows with the file. */
+/* PRAGMA integrity_check and foreign_key_check; E_CORRUPT holds the first line. Both read the whole
+ * file. What the first finds is reported as damage (store/damage.h). */
 int inventory_check(struct inventory *inventory, struct error *err);
-/* The first half alone: pages and indexes. What it finds is reported as damage (store/damage.h). */
 int inventory_check_pages(struct inventory *inventory, struct error *err);
+int inventory_check_references(struct inventory *inventory, struct error *err);
 
-/* Asked now and then while a statement runs; once it says false the statement fails with E_NOT_YET.
- * NULL: never. */
-typedef bool (*inventory_go_on_fn)(void *self);
-void inventory_ask(struct inventory *inventory, inventory_go_on_fn go_on, void *self);
+/* What takes long on this handle ends with E_BUSY soon after stop says so; it is asked all the
+ * time. NULL: nothing stops it any more. */
+typedef bool (*inventory_stop_fn)(void *self);
+void inventory_stop_when(struct inventory *inventory, inventory_stop_fn stop, void *self);
 
 /* The schema of the file, as in store/schema/. */
 int inventory_schema(struct inventory *inventory, int64_t *ret, struct error *err);

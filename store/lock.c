@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -32,6 +33,16 @@ static int held_by(int fd, const char *path, struct error *err)
                      who[0] ? who : "another program", pid);
 }
 
+/* Made by root for a restore, it must not keep out the daemon that is another user. */
+static void give_to_owner(const char *name, int fd)
+{
+    AUTO_FREE char *folder = mem_printf("%.*s/.", (int)(strrchr(name, '/') - name), name);
+    struct stat st;
+
+    if (geteuid() == 0 && stat(folder, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) < 0)
+        return; /* the daemon then says what it may not open */
+}
+
 int inventory_lock(const char *path, int *ret_fd, struct error *err)
 {
     AUTO_FREE char *real = realpath(path, NULL);
@@ -44,6 +55,7 @@ int inventory_lock(const char *path, int *ret_fd, struct error *err)
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         return errno == EWOULDBLOCK ? held_by(fd, path, err)
                                     : error_set_errno(err, errno, "lock %s: cannot lock", name);
+    give_to_owner(name, fd);
     snprintf(pid, sizeof pid, "%d", (int)getpid());
     if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
         return error_set_errno(err, errno, "lock %s: cannot write", name);

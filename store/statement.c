@@ -31,6 +31,7 @@ static int code_of_result(int result, int errnum)
         return E_FULL;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_INTERRUPT: /* inventory_stop_when */
         return E_BUSY;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -41,8 +42,6 @@ static int code_of_result(int result, int errnum)
         return E_DENIED;
     case SQLITE_TOOBIG:
         return E_TOO_LARGE;
-    case SQLITE_INTERRUPT:
-        return E_NOT_YET;
     case SQLITE_CONSTRAINT:
         return code_of_constraint(result);
     default:

@@ -26,8 +26,8 @@ struct inventory {
     bool in_transaction;   /* as the caller sees it: begun, not yet committed or rolled back */
     int nested;            /* savepoints open inside it */
     struct damage *damage; /* what is known of the file; NULL: nobody asked */
-    inventory_go_on_fn go_on;
-    void *go_on_self;
+    inventory_stop_fn stop;
+    void *stop_self;
     struct kept_statement kept[STATEMENTS_KEPT]; /* those not in use */
     size_t kept_count;
 };
@@ -91,9 +91,6 @@ utc_t statement_read_utc(struct statement *statement);
 char *statement_read_text(struct statement *statement); /* owned by the caller */
 struct blob statement_read_blob(struct statement *statement);
 void statement_read_hash(struct statement *statement, uint8_t ret[SHA256_LEN]);
-
-/* PRAGMA foreign_key_check; E_CORRUPT names the first row that refers to nothing. */
-int inventory_check_references(struct inventory *inventory, struct error *err);
 
 /* The code and sentence of a result of SQLite on this handle; 0 for success. Damage to the file is
  * reported to who watches it (store/damage.h). */

@@ -233,12 +233,12 @@ static void rotate(struct life *life, utc_t now)
         log_info("backup-removed", "%d old backups were removed", removed);
 }
 
-int life_backup(struct life *life, inventory_go_on_fn go_on, void *self, utc_t *ret_at,
+int life_backup(struct life *life, inventory_stop_fn stop, void *self, utc_t *ret_at,
                 struct error *err)
 {
     AUTO_STATE struct backup_state state = {0};
     utc_t now = life->world->now(life->world->self);
-    struct backup_job job = {.folder = life->backups, .now = now, .go_on = go_on, .self = self};
+    struct backup_job job = {.folder = life->backups, .now = now, .stop = stop, .self = self};
     struct backup backup = {0};
     struct backup_counts counts = {0};
     struct error why = {0};

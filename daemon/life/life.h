@@ -191,12 +191,12 @@ int life_folder_mount(struct life *life, const char *path, bool is_mount, struct
 bool life_folder_was_mount(struct inventory *inventory, const char *path);
 
 /*
- * Makes the backup that is due, verified, and lets old ones go. go_on is asked all the time; once
- * it says false the backup is broken off and stays due. A failure is recorded, logged, mailed when
+ * Makes the backup that is due, verified, and lets old ones go. stop is asked all the time; once
+ * it says so the backup is broken off and stays due. A failure is recorded, logged, mailed when
  * it lasts, and tried again with growing pauses: it is no failure of this call. Returns as
  * life_step; E_CORRUPT when the inventory is damaged.
  */
-int life_backup(struct life *life, inventory_go_on_fn go_on, void *self, utc_t *ret_at,
+int life_backup(struct life *life, inventory_stop_fn stop, void *self, utc_t *ret_at,
                 struct error *err);
 /* Asks for one now; *ret_number is that of the request. */
 int life_backup_ask(struct life *life, const char *actor, int64_t *ret_number, struct error *err);

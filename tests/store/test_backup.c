@@ -112,12 +112,12 @@ static bool write_more(void *self)
     AUTO_FREE char *name = mem_printf("more%d", writer->calls++);
 
     if (writer->stop_at != 0 && writer->calls > writer->stop_at)
-        return false;
+        return true;
     ck_ok(inventory_begin(writer->other, &err));
     sample_certificate(writer->other, name);
     ck_ok(inventory_commit(writer->other, &err));
     ck_assert_int_lt(writer->calls, 2000);
-    return true;
+    return false;
 }
 
 START_TEST(writers_go_on_meanwhile)
@@ -127,7 +127,7 @@ START_TEST(writers_go_on_meanwhile)
     struct backup backup;
     struct backup_counts counts;
 
-    job.go_on = write_more;
+    job.stop = write_more;
     job.self = &writer;
     sample_sql(path, "CREATE TABLE ballast (b BLOB) STRICT;"
                      "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4)"
@@ -151,7 +151,7 @@ START_TEST(told_to_stop_it_leaves_nothing)
     struct backup backup;
     struct backup_counts counts;
 
-    job.go_on = write_more;
+    job.stop = write_more;
     job.self = &writer;
     ck_fails(backup_make(inventory, &job, &backup, &counts, &err), E_NOT_YET, "");
     ck_assert_int_eq(files_in(folder), 0);
