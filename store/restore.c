@@ -188,7 +188,8 @@ static int prepare(const struct place *place, const struct restore_job *job,
     return rc;
 }
 
-/* Once it is decided nothing may be in the way: a file system without second names is found now. */
+/* Once it is decided nothing may be in the way: a file system without second names is found now.
+ * Syncs the folder. */
 static int try_link(const struct place *place, struct error *err)
 {
     AUTO_FREE char *other = mem_printf("%s-link", place->copy);
@@ -218,7 +219,7 @@ int restore_prepare(const struct restore_job *job, struct restore_look *ret, str
         rc = place_open(job->path, &place, err);
     if (rc == 0)
         rc = is_whole(job, err);
-    if (rc < 0)
+    if (rc != 0)
         return error_wrap(err, rc, "backup %s", job->file);
     forget(&place);
     rc = prepare(&place, job, ret, err);
@@ -231,7 +232,7 @@ int restore_prepare(const struct restore_job *job, struct restore_look *ret, str
         forget(&place);
         return error_wrap(err, rc, "backup %s: not restored", job->file);
     }
-    return file_sync_dir(place.dir, place.name, err);
+    return 0;
 }
 
 /* "inventory.db.replaced-20261122T165714.123456Z", by the time at which it was decided: the same at
