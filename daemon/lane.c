@@ -40,6 +40,11 @@ int lane_care(struct lane *lane, utc_t *ret_at, struct error *err)
     return life_backup(&lane->life, must_stop, lane, ret_at, err);
 }
 
+int lane_prune(struct lane *lane, utc_t *ret_at, struct error *err)
+{
+    return life_prune(&lane->life, ret_at, err);
+}
+
 /* The same failure is logged when it begins and when it ends, not at every try. */
 static void tell_failure(struct lane *lane, const char *text)
 {

@@ -26,6 +26,7 @@ typedef int (*lane_fn)(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_renewals(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_deployments(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_mail(struct lane *lane, utc_t *ret_at, struct error *err);
+int lane_prune(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err);
 /* Backups; and, once the inventory is damaged, the telling of it: the one lane that then runs. */
 int lane_care(struct lane *lane, utc_t *ret_at, struct error *err);

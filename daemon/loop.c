@@ -16,13 +16,21 @@
 
 enum { DROP_PAUSE_MS = 200, TIDY_MS = 15000 };
 
-enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANE_CARE, LANES };
+enum lane_id {
+    LANE_RENEWALS,
+    LANE_DEPLOYMENTS,
+    LANE_MAIL,
+    LANE_PRUNE,
+    LANE_INTAKE,
+    LANE_CARE,
+    LANES
+};
 
 struct loop {
     uv_loop_t uv;
     struct config *config;
     struct config *next_config; /* read after SIGHUP, in force as soon as no lane is at work */
-    struct keeper *keeper;
+    struct keep *keeper;
     struct real_world *world;
     struct drop *drop;
     struct api *api;
@@ -56,7 +64,14 @@ static void life_from(const struct loop *loop, struct inventory *inventory, stru
         .mail_retry = config->mail_retry,
         .mail_retry_count = config->mail_retry_count,
         .mail_give_up = config->mail_give_up,
+        .keep_events = config->audit_keep,
     };
+}
+
+static void tell_of_keeper(void *self, const char *text)
+{
+    (void)self;
+    log_warn("keeper-ended", "%s", text);
 }
 
 /* The sealing key must be the one that the inventory's keys were sealed with: a new one is made for
@@ -69,10 +84,15 @@ static int open_keeper(struct loop *loop, struct inventory *inventory, struct er
 
     if (found < 0 && found != E_NOT_FOUND)
         return found;
-    int rc = keeper_open(loop->config->sealing_key, found == E_NOT_FOUND, &loop->keeper, err);
+    const struct keep_options options = {
+        .path = loop->config->sealing_key,
+        .create = found == E_NOT_FOUND,
+        .tell = tell_of_keeper,
+    };
+    int rc = keep_open(&options, &loop->keeper, err);
     if (rc < 0)
         return rc;
-    keeper_id(loop->keeper, id);
+    keep_id(loop->keeper, id);
     if (found == E_NOT_FOUND)
         return inventory_value_set(inventory, "sealing-key-id", span_of(id, sizeof id), err);
     if (!span_equal(blob_span(&known), span_of(id, sizeof id)))
@@ -86,9 +106,10 @@ static int open_keeper(struct loop *loop, struct inventory *inventory, struct er
 /* All lanes, but those without an inventory are never started. */
 static int open_lanes(struct loop *loop, struct error *err)
 {
-    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_intake,
-                                        lane_care};
-    static const char *const names[LANES] = {"renewals", "deployments", "mail", "intake", "care"};
+    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail,
+                                        lane_prune,    lane_intake,      lane_care};
+    static const char *const names[LANES] = {"renewals", "deployments", "mail",
+                                             "prune",    "intake",      "care"};
 
     for (size_t i = 0; i < LANES; i++) {
         struct inventory *inventory = NULL;
@@ -109,6 +130,7 @@ static int open_lanes(struct loop *loop, struct error *err)
     /* The other lanes shall have their turn while thousands of files come in. */
     loop->lanes[LANE_INTAKE].rounds = 4;
     loop->lanes[LANE_CARE].care = &loop->care;
+    loop->lanes[LANE_PRUNE].rounds = 4;
     return 0;
 }
 
@@ -125,6 +147,7 @@ static int open_work(struct loop *loop, struct error *err)
         drop_expect_mount(loop->drop);
     if (rc == 0) {
         life_from(loop, inventory, &loop->api_life);
+        life_trail_sign_again(&loop->api_life);
         rc = life_plan_all(&loop->api_life, err);
     }
     return rc;
@@ -234,6 +257,7 @@ static void put_into_force(struct loop *loop, struct config *config, struct real
     if (!damage_is_found(&loop->care.damage) && life_plan_all(&loop->api_life, &err) < 0)
         log_error("not-planned", "%s", err.text);
     log_notice("config", "the new configuration is in force");
+    life_happened(&loop->api_life, "configured", config->file);
 }
 
 /* The new configuration comes into force between two pieces of work: no lane is at one now. */
@@ -451,7 +475,7 @@ static void loop_done(struct loop *loop)
     inventory_close(loop->api_life.inventory);
     drop_close(loop->drop);
     world_close(loop->world);
-    keeper_free(loop->keeper);
+    keep_close(loop->keeper);
     config_free(loop->next_config);
     config_free(loop->config);
     care_done(&loop->care);
@@ -470,6 +494,7 @@ int loop_run(struct config *config, struct error *err)
         rc = api_open(config->socket, &context, &loop.api, err);
     }
     if (rc == 0) {
+        life_happened(&loop.api_life, "began", "unlapsed " UNLAPSED_VERSION);
         uv_loop_init(&loop.uv);
         start_handles(&loop);
         log_notice("ready",

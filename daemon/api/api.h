@@ -10,6 +10,7 @@
 #include "daemon/life/life.h"
 
 struct api;
+struct refusals;
 
 struct api_context {
     struct life *life;           /* of the thread that calls api_turn */
@@ -20,6 +21,7 @@ struct api_context {
     char *(*damage)(void *self, utc_t *ret_since, char **ret_backup);
     void *self;
     utc_t started_at;
+    struct refusals *refusals; /* set by api_open */
 };
 
 /*

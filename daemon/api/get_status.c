@@ -6,6 +6,7 @@
 #include "store/notices.h"
 
 #include "daemon/api/backups.h"
+#include "daemon/api/event.h"
 #include "daemon/api/json.h"
 #include "daemon/api/view.h"
 
@@ -100,6 +101,21 @@ static int put_mail(const struct api_call *call, json_t *reply, json_t *problems
     return 0;
 }
 
+static int put_audit(const struct api_call *call, json_t *reply, struct error *err)
+{
+    AUTO_TRAIL_ENDS struct trail_ends ends = {0};
+    int rc = trail_ends(call->context->life->inventory, &ends, err);
+
+    if (rc != 0)
+        return rc;
+    json_t *audit = json_object();
+    json_put_number(audit, "events", ends.head.id - ends.pruned.id);
+    json_put(audit, "head", trail_mark_json(&ends.head));
+    json_put(audit, "pruned", trail_pruned_json(&ends));
+    json_put(reply, "audit", audit);
+    return 0;
+}
+
 static int put_drop(const struct api_call *call, json_t *reply, json_t *problems, struct error *err)
 {
     __attribute__((cleanup(folder_state_done))) struct folder_state state = {0};
@@ -188,6 +204,8 @@ static int put_inventory(const struct api_call *call, json_t *reply, json_t *pro
     if (rc == 0)
         rc = put_drop(call, reply, problems, err);
     if (rc == 0)
+        rc = put_audit(call, reply, err);
+    if (rc == 0)
         rc = put_next(call, reply, err);
     return rc == 0 ? put_backups(call, reply, problems, err) : rc;
 }
@@ -196,7 +214,13 @@ static int put_inventory(const struct api_call *call, json_t *reply, json_t *pro
 static void put_unread(const struct api_call *call, json_t *reply)
 {
     json_t *mail = json_object(), *drop = json_object();
+    json_t *audit = json_object(), *head = json_object();
 
+    json_put_number(head, "id", 0);
+    json_put_text(head, "hash", "");
+    json_put_number(audit, "events", 0);
+    json_put(audit, "head", head);
+    json_put(reply, "audit", audit);
     json_put_number(reply, "certificates", 0);
     json_put_number(reply, "counted", 0);
     json_put(reply, "states", json_object());

@@ -5,6 +5,8 @@
 static const struct route routes[] = {
     {"GET", "/v1/status", get_status, 200, true},
     {"GET", "/v1/history", get_history, 200, false},
+    {"GET", "/v1/audit", get_audit, 200, false},
+    {"GET", "/v1/audit/verify", get_audit_verify, 200, false},
     {"GET", "/v1/authorities", get_authorities, 200, false},
     {"GET", "/v1/trust", get_trust, 200, false},
     {"POST", "/v1/trust", post_trust, 200, false},

@@ -80,6 +80,7 @@ START_TEST(empty_file_means_defaults)
     ck_assert_ptr_null(config->admin_group);
     ck_assert_int_eq(config->drop_settle, 2);
     ck_assert(!config->drop_erase_keys);
+    ck_assert_int_eq(config->audit_keep, 0);
     ck_assert_int_eq(config->drop_scan, 60);
     ck_assert_str_eq(config->backups, "/var/lib/unlapsed/backups");
     ck_assert_int_eq(config->backups_every, 86400);
@@ -129,6 +130,7 @@ START_TEST(every_key_is_read)
                 "mail: {server: mail.example.com, port: 2525, tls: opportunistic, ca-file: /a/ca,\n"
                 "       user: u, password-file: /a/pw, from: u@example.com, timeout: 5s,\n"
                 "       retry: [1s, 2s], give-up: 1h}\n"
+                "audit: {keep: 400d}\n"
                 "recipients: [ops@example.com, b@example.com]\n",
                 "/a/pw", password);
     struct config *config = load(text);
@@ -146,6 +148,7 @@ START_TEST(every_key_is_read)
     ck_assert_str_eq(config->backups, "/a/backups");
     ck_assert_int_eq(config->backups_every, 6 * 3600);
     ck_assert_int_eq(config->backups_keep, 3);
+    ck_assert_int_eq(config->audit_keep, 400 * 86400);
     ck_assert_uint_eq(config->aia_allow.count, 2);
     ck_assert_str_eq(config->aia_allow.items[1], "ca.internal");
     ck_assert_uint_eq(config->aia_port_count, 2);
@@ -340,6 +343,15 @@ START_TEST(mistakes_of_all_files_come_at_once)
 }
 END_TEST
 
+START_TEST(audit_is_kept_for_ever)
+{
+    struct config *config = load("audit: {keep: forever}\n");
+
+    ck_assert_int_eq(config->audit_keep, 0);
+    config_free(config);
+}
+END_TEST
+
 START_TEST(mistakes_of_every_key)
 {
     load_wrong("host: 'a b'\n"
@@ -351,6 +363,7 @@ START_TEST(mistakes_of_every_key)
                "recipients: ops@example.com\n"
                "password: hunter2\n"
                "aia: {allow: [10.0.0.0/33, '*.x'], ports: [0]}\n"
+               "audit: {keep: 1d, since: 1d}\n"
                "backups: {folder: b, every: 1, keep: 0}\n",
                "u.yaml:1:7: host: wanted a host name, got \"a b\"\n"
                "u.yaml:2:12: inventory: wanted an absolute path, got \"x.db\"\n"
@@ -359,10 +372,10 @@ START_TEST(mistakes_of_every_key)
                "u.yaml:4:27: folder: wanted an absolute path, got \"drop\"\n"
                "u.yaml:4:16: settle: wanted a time such as 30s, 15m, 12h, 21d or 2w (0s to 1h), "
                "got \"2\"\n"
-               "u.yaml:10:19: folder: wanted an absolute path, got \"b\"\n"
-               "u.yaml:10:29: every: wanted a time such as 30s, 15m, 12h, 21d or 2w (0s to 365d), "
+               "u.yaml:11:19: folder: wanted an absolute path, got \"b\"\n"
+               "u.yaml:11:29: every: wanted a time such as 30s, 15m, 12h, 21d or 2w (0s to 365d), "
                "got \"1\"\n"
-               "u.yaml:10:38: keep: wanted a whole number from 1 to 1000, got \"0\"\n"
+               "u.yaml:11:38: keep: wanted a whole number from 1 to 1000, got \"0\"\n"
                "u.yaml:9:15: allow: wanted a range of addresses such as 10.0.0.0/8, or a host "
                "name, got \"10.0.0.0/33\"\n"
                "u.yaml:9:28: allow: wanted a range of addresses such as 10.0.0.0/8, or a host "
@@ -375,9 +388,12 @@ START_TEST(mistakes_of_every_key)
                "u.yaml:6:32: port: wanted a whole number from 1 to 65535, got \"0\"\n"
                "u.yaml:6:60: from: wanted a mail address such as unlapsed@example.com, got "
                "\"a b@c\"\n"
+               "u.yaml:10:15: keep: wanted a time such as 30s, 15m, 12h, 21d or 2w (30d to "
+               "36500d), got \"1d\"\n"
                "u.yaml:7:13: recipients: wanted a list in brackets, got \"ops@example.com\"\n"
                "u.yaml:5:10: group: wanted a known key\n"
-               "u.yaml:8:1: password: wanted a known key\n");
+               "u.yaml:8:1: password: wanted a known key\n"
+               "u.yaml:10:19: since: wanted a known key\n");
 }
 END_TEST
 
@@ -622,6 +638,7 @@ int main(void)
     tcase_add_test(tcase, folders_beside_the_file_are_read);
     tcase_add_test(tcase, named_folders_are_read_instead);
     tcase_add_test(tcase, mistakes_of_all_files_come_at_once);
+    tcase_add_test(tcase, audit_is_kept_for_ever);
     tcase_add_test(tcase, mistakes_of_every_key);
     tcase_add_test(tcase, socket_path_must_fit);
     tcase_add_test(tcase, mail_hangs_together);

@@ -66,6 +66,22 @@ static int build_bundle(void *self, int64_t id, const struct sealed_key *key, st
     TICKED(scene, keeper_build_bundle(scene->keeper, id, key, leaf, chain, ret, ret_err));
 }
 
+static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN],
+                    struct error *ret_err)
+{
+    struct scene *scene = self;
+
+    TICKED(scene, keeper_sign_off(scene->keeper, message, ret_mac, ret_err));
+}
+
+static int signed_off(void *self, struct span message, const uint8_t mac[SHA256_LEN], bool *ret,
+                      struct error *ret_err)
+{
+    struct scene *scene = self;
+
+    TICKED(scene, keeper_signed_off(scene->keeper, message, mac, ret, ret_err));
+}
+
 static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
                          struct error *ret_err)
 {
@@ -309,6 +325,8 @@ static const struct world functions = {
     .seal = seal,
     .reseal = reseal,
     .build_bundle = build_bundle,
+    .sign_off = sign_off,
+    .signed_off = signed_off,
     .read_delivery = read_delivery,
     .read_alone = read_delivery,
     .parse_cert = parse_cert,
@@ -441,8 +459,25 @@ void scene_restart(struct scene *scene)
     scene_start(scene);
 }
 
+int64_t scene_trail(struct scene *scene)
+{
+    struct trail_proof proof = {.more = true};
+    int64_t first = -1;
+
+    while (proof.more) {
+        struct trail_mark after = proof.to;
+
+        ck_ok(trail_prove(scene->life.inventory, &after, 100, &proof, &err));
+        ck_assert_msg(proof.broken_id == 0, "event %ld: %s", (long)proof.broken_id, proof.wrong);
+        first = first < 0 ? proof.from.id : first;
+    }
+    return proof.to.id - first;
+}
+
 void scene_done(struct scene *scene)
 {
+    if (scene->life.inventory)
+        scene_trail(scene);
     inventory_close(scene->life.inventory);
     keeper_free(scene->keeper);
     anchors_free(scene->anchors);
@@ -458,7 +493,7 @@ void scene_done(struct scene *scene)
     authority_done();
 }
 
-void scene_add(struct scene *scene)
+int scene_try_add(struct scene *scene, struct error *ret_err)
 {
     AUTO_NAMES struct names names = {0};
     char host[] = "127.0.0.1", service[] = "plain";
@@ -469,25 +504,43 @@ void scene_add(struct scene *scene)
     target.files[BUNDLE_KEY] = scene->key_file;
     target.files[BUNDLE_FULLCHAIN] = scene->crt_file;
     ck_ok(names_add(&names, NAME_DNS, "www.example.com", &err));
-    ck_ok(life_add(&scene->life,
-                   &(struct life_add){.name = "www",
-                                      .policy = "test",
-                                      .names = &names,
-                                      .targets = &target,
-                                      .target_count = 1,
-                                      .actor = "uid 0"},
-                   &id, &err));
+    return life_add(&scene->life,
+                    &(struct life_add){.name = "www",
+                                       .policy = "test",
+                                       .names = &names,
+                                       .targets = &target,
+                                       .target_count = 1,
+                                       .actor = "uid 0"},
+                    &id, ret_err);
+}
+
+void scene_add(struct scene *scene)
+{
+    ck_ok(scene_try_add(scene, &err));
+}
+
+static int prune(struct life *life, bool deploy, utc_t *ret_at, struct error *ret_err)
+{
+    (void)deploy;
+    return life_prune(life, ret_at, ret_err);
+}
+
+static int send_one(struct life *life, bool deploy, utc_t *ret_at, struct error *ret_err)
+{
+    (void)deploy;
+    return life_send(life, ret_at, ret_err);
 }
 
 /* One lane until nothing is due; true when it did something. */
 static bool run_lane(struct scene *scene, int lane)
 {
+    int (*const lanes[])(struct life *, bool, utc_t *, struct error *) = {life_step, life_step,
+                                                                          send_one, prune};
     bool any = false;
 
     for (int rounds = 0;; rounds++) {
         utc_t at = 0;
-        int rc = lane == 2 ? life_send(&scene->life, &at, &err)
-                           : life_step(&scene->life, lane == 1, &at, &err);
+        int rc = lanes[lane](&scene->life, lane == 1, &at, &err);
 
         ck_assert_msg(rc == 0 || rc == E_NOT_FOUND, "%s", err.text);
         ck_assert_msg(rounds < 100, "lane %d never comes to rest", lane);
@@ -503,6 +556,7 @@ void scene_run(struct scene *scene)
         any = run_lane(scene, 0);
         any = run_lane(scene, 1) || any;
         any = run_lane(scene, 2) || any;
+        any = run_lane(scene, 3) || any;
     }
 }
 

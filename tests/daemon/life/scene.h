@@ -55,6 +55,7 @@ void scene_done(struct scene *scene);
 
 /* life_add of "www" with names and the target. */
 void scene_add(struct scene *scene);
+int scene_try_add(struct scene *scene, struct error *err);
 /* All that is due, in all lanes, until nothing is. */
 void scene_run(struct scene *scene);
 /* scene_run at a later time. */
@@ -93,6 +94,8 @@ bool scene_serves_chain(struct scene *scene, const struct authority *leaf,
                         const struct authority *intermediate);
 /* How many mails of this kind the server took. */
 int scene_mails(const struct scene *scene, const char *kind);
+/* The audit trail is whole; returns how many events it has. scene_done looks, too. */
+int64_t scene_trail(struct scene *scene);
 /* How many events of this kind the trail has. */
 int scene_events(struct scene *scene, const char *kind);
 
