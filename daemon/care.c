@@ -59,6 +59,14 @@ char *care_says(struct care *care)
         care->damage.text, backup, backup);
 }
 
+char *care_tell(void *self, utc_t *ret_since, char **ret_backup)
+{
+    struct care *care = self;
+
+    *ret_since = care_since(care, ret_backup);
+    return care_says(care);
+}
+
 static int begin(struct care *care, const char *folder, bool *ret_marked, struct error *err)
 {
     AUTO_BACKUPS struct backups backups = {0};

@@ -54,6 +54,8 @@ bool care_lets_run(const struct care *care, const struct lane *lane);
 /* For the daemon's API, its log and systemd; owned by the caller: what is so and what to do. NULL
  * while nothing is damaged. */
 char *care_says(struct care *care);
+/* The same, as struct api_context wants it: self is the care. */
+char *care_tell(void *self, utc_t *ret_since, char **ret_backup);
 /* Since when, and the newest good backup, owned (NULL: none, or not found out yet). */
 utc_t care_since(struct care *care, char **ret_backup);
 

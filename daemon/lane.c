@@ -173,3 +173,11 @@ bool lane_is_busy(const struct lane *lane)
 {
     return lane->busy;
 }
+
+bool lanes_are_busy(const struct lane *lanes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lane_is_busy(&lanes[i]))
+            return true;
+    return false;
+}

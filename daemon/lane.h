@@ -85,5 +85,6 @@ bool lane_is_held(const struct lane *lane);
 void lane_done(struct lane *lane);
 void lane_intake_done(struct lane *lane);
 bool lane_is_busy(const struct lane *lane);
+bool lanes_are_busy(const struct lane *lanes, size_t count);
 
 #endif

@@ -195,29 +195,14 @@ static void release_all(struct loop *loop)
             lane_release(&loop->lanes[i]);
 }
 
-static bool is_busy(const struct loop *loop)
-{
-    for (size_t i = 0; i < LANES; i++)
-        if (lane_is_busy(&loop->lanes[i]))
-            return true;
-    return false;
-}
-
-static char *tell_damage(void *self, utc_t *ret_since, char **ret_backup)
-{
-    struct loop *loop = self;
-
-    *ret_since = care_since(&loop->care, ret_backup);
-    return care_says(&loop->care);
-}
-
 static struct api_context api_context_of(struct loop *loop)
 {
     return (struct api_context){
         .life = &loop->api_life,
         .config = loop->config,
         .poke = poke_all,
-        .damage = tell_damage,
+        .damage = care_tell,
+        .care = &loop->care,
         .self = loop,
         .started_at = loop->started_at,
     };
@@ -291,11 +276,11 @@ static void on_rest(void *self, bool did_something)
     struct loop *loop = self;
 
     if (loop->stopping) {
-        if (!is_busy(loop))
+        if (!lanes_are_busy(loop->lanes, LANES))
             close_handles(loop);
         return;
     }
-    if (loop->next_config && !is_busy(loop))
+    if (loop->next_config && !lanes_are_busy(loop->lanes, LANES))
         adopt_config(loop);
     if (did_something)
         poke_all(loop);
@@ -374,7 +359,7 @@ static void on_hup(uv_signal_t *signal, int number)
     config_free(loop->next_config);
     loop->next_config = config;
     hold_all(loop);
-    if (!is_busy(loop))
+    if (!lanes_are_busy(loop->lanes, LANES))
         adopt_config(loop);
 }
 
@@ -388,7 +373,7 @@ static void on_end(uv_signal_t *signal, int number)
     systemd_notify("STOPPING=1");
     loop->stopping = true;
     hold_all(loop);
-    if (!is_busy(loop))
+    if (!lanes_are_busy(loop->lanes, LANES))
         close_handles(loop);
 }
 

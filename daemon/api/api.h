@@ -18,7 +18,8 @@ struct api_context {
     void (*poke)(void *self);    /* facts changed: look at the plan again; may be NULL */
     /* What is so when the inventory is damaged, and what to do; NULL when it is not. Both owned by
      * the caller, as is *ret_backup, the newest good one (NULL: none). The function may be NULL. */
-    char *(*damage)(void *self, utc_t *ret_since, char **ret_backup);
+    char *(*damage)(void *care, utc_t *ret_since, char **ret_backup);
+    void *care;
     void *self;
     utc_t started_at;
     struct refusals *refusals; /* set by api_open */

@@ -69,7 +69,7 @@ static void put_damage(const struct api_call *call, json_t *reply)
     const struct api_context *context = call->context;
     AUTO_FREE char *backup = NULL;
     utc_t since;
-    AUTO_FREE char *text = context->damage ? context->damage(context->self, &since, &backup) : NULL;
+    AUTO_FREE char *text = context->damage ? context->damage(context->care, &since, &backup) : NULL;
 
     json_put_text(reply, "damage", text);
 }

@@ -175,7 +175,7 @@ static char *damage_of(const struct api_context *context)
     AUTO_FREE char *backup = NULL;
     utc_t since;
 
-    return context->damage ? context->damage(context->self, &since, &backup) : NULL;
+    return context->damage ? context->damage(context->care, &since, &backup) : NULL;
 }
 
 /* Nothing is changed in a damaged inventory; one that cannot even be opened has no more to tell

@@ -243,7 +243,7 @@ static bool put_damage(const struct api_call *call, json_t *reply, json_t *probl
     const struct api_context *context = call->context;
     AUTO_FREE char *backup = NULL;
     utc_t since = UTC_NEVER;
-    AUTO_FREE char *text = context->damage ? context->damage(context->self, &since, &backup) : NULL;
+    AUTO_FREE char *text = context->damage ? context->damage(context->care, &since, &backup) : NULL;
 
     if (!text) {
         json_put(reply, "damage", json_null());
