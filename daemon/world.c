@@ -70,7 +70,7 @@ static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN]
 {
     const struct real_world *world = self;
 
-    return keeper_sign_off(world->keeper, message, ret_mac, err);
+    return keep_sign_off(world->keeper, message, ret_mac, err);
 }
 
 static int signed_off(void *self, struct span message, const uint8_t mac[SHA256_LEN], bool *ret,
@@ -78,7 +78,7 @@ static int signed_off(void *self, struct span message, const uint8_t mac[SHA256_
 {
     const struct real_world *world = self;
 
-    return keeper_signed_off(world->keeper, message, mac, ret, err);
+    return keep_signed_off(world->keeper, message, mac, ret, err);
 }
 
 static int read_delivery(void *self, struct span file, struct delivery_objects *ret,

@@ -16,6 +16,8 @@ enum keep_kind {
     KEEP_RESEAL,          /* id, sealed, to_id: sealed */
     KEEP_CHECK,           /* id, sealed, csr, cert: nothing */
     KEEP_BUNDLE,          /* id, sealed, cert, chain: bundle */
+    KEEP_SIGN_OFF,        /* message: mac */
+    KEEP_SIGNED_OFF,      /* message, mac: so */
     KEEP_KINDS
 };
 
@@ -40,12 +42,16 @@ struct keep_order {
     struct sealed_key sealed;
     struct blob csr, cert; /* in DER */
     struct blobs chain;
+    struct blob message; /* to be signed off */
+    uint8_t mac[SHA256_LEN];
 };
 
 struct keep_answer {
     struct sealed_key sealed;
     struct blob csr;
     struct bundle bundle;
+    uint8_t mac[SHA256_LEN];
+    bool so;
 };
 
 /* As daemon/role/wire.h says. What is wrong with the things themselves is for the keeper to say, in

@@ -115,6 +115,31 @@ START_TEST(bundles)
 }
 END_TEST
 
+START_TEST(signing_off)
+{
+    struct keep *keep = harness_open((struct keep_options){0});
+    struct keeper *here = open_here();
+    uint8_t mine[SHA256_LEN], theirs[SHA256_LEN];
+    struct span message = span_text("events 1 to 1000");
+    bool so = false;
+
+    ck_ok(keep_sign_off(keep, message, theirs, &err));
+    ck_ok(keeper_sign_off(here, message, mine, &err));
+    ck_assert_mem_eq(mine, theirs, SHA256_LEN);
+    ck_ok(keep_signed_off(keep, message, theirs, &so, &err));
+    ck_assert(so);
+    ck_ok(keep_signed_off(keep, span_text("events 1 to 9999"), theirs, &so, &err));
+    ck_assert(!so);
+    kill(harness_child(), SIGKILL);
+    ck_ok(keep_signed_off(keep, message, theirs, &so, &err));
+    ck_assert(so);
+    ck_assert_str_eq("the keeper ended by signal 9 (Killed) while it looked who signed off events",
+                     harness_told);
+    keeper_free(here);
+    keep_close(keep);
+}
+END_TEST
+
 /* The last failure, and the one of the keeper in this process. */
 static void same_failure(int rc, int here_rc, const struct error *here)
 {
@@ -343,7 +368,7 @@ static const char *const lies[] = {
     "answer 2 short",
     "answer 2 \x7F\x7F\x7F\x7F no such code",
     "answer 3 make",
-    "answer 8 x",
+    "answer 10 x",
 };
 
 START_TEST(lies_are_no_answers)
@@ -454,6 +479,7 @@ int main(void)
     tcase_add_loop_test(tcase, every_type, 0, KEY_ED25519 + 1);
     tcase_add_test(tcase, subject_and_names);
     tcase_add_test(tcase, bundles);
+    tcase_add_test(tcase, signing_off);
     tcase_add_test(tcase, failures_are_told_as_they_are);
     tcase_add_test(tcase, sealing_keys_that_are_none);
     tcase_add_test(tcase, sealing_key_changes_meanwhile);
