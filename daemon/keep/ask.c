@@ -1,6 +1,5 @@
 #include "daemon/keep/ask.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -73,26 +72,33 @@ bool ask_receive(struct process *process, enum keep_kind kind, struct keep_answe
     return true;
 }
 
-/* What a keeper was at, for the sentence about its end; %lld is the renewal. */
-static const char *const work_texts[KEEP_KINDS] = {
-    [KEEP_MAKE] = "made the key of renewal %lld",
-    [KEEP_SEAL] = "sealed the key of renewal %lld",
-    [KEEP_RESEAL] = "resealed the key of renewal %lld",
-    [KEEP_CHECK] = "checked the key of renewal %lld",
-    [KEEP_BUNDLE] = "opened the key of renewal %lld",
-    [KEEP_SIGN_OFF] = "signed off events",
-    [KEEP_SIGNED_OFF] = "looked who signed off events",
-};
+/* What a keeper was at, for the sentence about its end. */
+static const char *work_text(enum keep_kind kind)
+{
+    static const char *const texts[KEEP_KINDS] = {
+        [KEEP_MAKE] = "made the key",
+        [KEEP_SEAL] = "sealed the key",
+        [KEEP_RESEAL] = "resealed the key",
+        [KEEP_CHECK] = "checked the key",
+        [KEEP_BUNDLE] = "opened the key",
+        [KEEP_SIGN_OFF] = "signed off",
+        [KEEP_SIGNED_OFF] = "checked what was signed off",
+    };
+
+    return texts[kind];
+}
 
 bool ask_bury(struct keep *keep, struct process *process, enum keep_kind kind, int64_t id,
               bool garbage, struct error *err)
 {
-    char fate[128], work[64];
+    char fate[128];
     enum fate what = process_fate(process, garbage, fate, sizeof fate);
 
     process_end(process);
-    snprintf(work, sizeof work, work_texts[kind], (long long)id);
-    error_set(err, E_COMMAND, "the keeper %s while it %s", fate, work);
+    error_set(err, E_COMMAND, "the keeper %s while it %s", fate, work_text(kind));
+    if (id != 0)
+        error_set(err, E_COMMAND, "the keeper %s while it %s of renewal %lld", fate,
+                  work_text(kind), (long long)id);
     if (keep->tell)
         keep->tell(keep->self, err->text);
     return what == FATE_LATE || what == FATE_LATE_CPU;

@@ -158,6 +158,10 @@ int keep_sign_off(struct keep *keep, struct span message, uint8_t ret_mac[SHA256
 {
     struct keep_order order = {.message = borrow(message)};
     struct keep_answer answer = {0};
+
+    if (message.len > KEEP_MESSAGE_MAX)
+        return error_set(err, E_TOO_LARGE, "to be signed off: wanted at most %d bytes, got %zu",
+                         KEEP_MESSAGE_MAX, message.len);
     int rc = ask(keep, KEEP_SIGN_OFF, &order, &answer, err);
 
     if (rc == 0)
@@ -174,6 +178,6 @@ int keep_signed_off(struct keep *keep, struct span message, const uint8_t mac[SH
     memcpy(order.mac, mac, SHA256_LEN);
     int rc = ask(keep, KEEP_SIGNED_OFF, &order, &answer, err);
     if (rc == 0)
-        *ret = answer.so;
+        *ret = answer.fits;
     return rc;
 }

@@ -81,10 +81,10 @@ void wire_keep_order(struct wire *wire, enum keep_kind kind, struct keep_order *
         wire_blobs(wire, &order->chain, CHAIN_MAX, DER_MAX);
         break;
     case KEEP_SIGN_OFF:
-        wire_blob(wire, &order->message, DER_MAX);
+        wire_blob(wire, &order->message, KEEP_MESSAGE_MAX);
         break;
     case KEEP_SIGNED_OFF:
-        wire_blob(wire, &order->message, DER_MAX);
+        wire_blob(wire, &order->message, KEEP_MESSAGE_MAX);
         wire_fixed(wire, order->mac, sizeof order->mac);
         break;
     case KEEP_KINDS:
@@ -118,7 +118,7 @@ void wire_keep_answer(struct wire *wire, enum keep_kind kind, struct keep_answer
         wire_fixed(wire, answer->mac, sizeof answer->mac);
         break;
     case KEEP_SIGNED_OFF:
-        wire_flag(wire, &answer->so);
+        wire_flag(wire, &answer->fits);
         break;
     case KEEP_KINDS:
         wire->bad = true;

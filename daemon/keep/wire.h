@@ -17,13 +17,14 @@ enum keep_kind {
     KEEP_CHECK,           /* id, sealed, csr, cert: nothing */
     KEEP_BUNDLE,          /* id, sealed, cert, chain: bundle */
     KEEP_SIGN_OFF,        /* message: mac */
-    KEEP_SIGNED_OFF,      /* message, mac: so */
+    KEEP_SIGNED_OFF,      /* message, mac: fits */
     KEEP_KINDS
 };
 
 enum {
-    KEEP_KEY_MAX = 2 << 20, /* a key to be sealed: more than a keeper takes */
-    KEEP_ID_LEN = 8,        /* as keeper_id */
+    KEEP_KEY_MAX = 2 << 20,     /* a key to be sealed: more than a keeper takes */
+    KEEP_MESSAGE_MAX = 1 << 16, /* to be signed off */
+    KEEP_ID_LEN = 8,            /* as keeper_id */
     KEEP_SUBJECT_FIELDS = 5,
 };
 
@@ -42,7 +43,7 @@ struct keep_order {
     struct sealed_key sealed;
     struct blob csr, cert; /* in DER */
     struct blobs chain;
-    struct blob message; /* to be signed off */
+    struct blob message;
     uint8_t mac[SHA256_LEN];
 };
 
@@ -51,7 +52,7 @@ struct keep_answer {
     struct blob csr;
     struct bundle bundle;
     uint8_t mac[SHA256_LEN];
-    bool so;
+    bool fits;
 };
 
 /* As daemon/role/wire.h says. What is wrong with the things themselves is for the keeper to say, in

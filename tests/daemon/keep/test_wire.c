@@ -31,9 +31,10 @@ static void fill(void)
         .cert = one_der,
         .chain = {&one_der, 1},
         .message = one_der,
-        .mac = {7, 8},
+        .mac = {4, 5, 6},
     };
-    answer = (struct keep_answer){.sealed = order.sealed, .csr = one_der, .mac = {1}, .so = true};
+    answer =
+        (struct keep_answer){.sealed = order.sealed, .csr = one_der, .mac = {7, 8}, .fits = true};
     for (size_t i = 0; i < BUNDLE_PARTS; i++)
         answer.bundle.parts[i] = one_der;
     setup = (struct keep_setup){text("/var/lib/unlapsed/sealing.key"), true, true};
