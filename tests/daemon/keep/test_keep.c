@@ -149,9 +149,9 @@ static void same_failure(int rc, int here_rc, const struct error *here)
 
 START_TEST(failures_are_told_as_they_are)
 {
-    static const char *const keys[] = {"", "no key",
-                                       "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
-                                       "AAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"};
+    static const char locked[] =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    static const char *const keys[] = {"", "no key", locked};
     struct keep *keep = harness_open((struct keep_options){0});
     struct keeper *here = open_here();
     AUTO_FREE uint8_t *large = mem_alloc(LARGE, 1);
