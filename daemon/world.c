@@ -66,6 +66,14 @@ static int build_bundle(void *self, int64_t renewal_id, const struct sealed_key 
     return keeper_build_bundle(world->keeper, renewal_id, key, leaf, chain, ret, err);
 }
 
+static int check_key(void *self, int64_t renewal_id, const struct sealed_key *key, struct span csr,
+                     struct span cert, struct error *err)
+{
+    const struct real_world *world = self;
+
+    return keeper_check(world->keeper, renewal_id, key, csr, cert, err);
+}
+
 static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
                          struct error *err)
 {
@@ -311,6 +319,7 @@ int world_open(const struct config *config, struct keeper *keeper, struct real_w
                       .seal = seal,
                       .reseal = reseal,
                       .build_bundle = build_bundle,
+                      .check_key = check_key,
                       .read_delivery = read_delivery,
                       .read_alone = read_alone,
                       .parse_cert = parse_cert,

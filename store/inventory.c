@@ -14,7 +14,8 @@ enum {
     APPLICATION_ID = 0x554e4c50, /* "UNLP" */
     BUSY_MILLISECONDS = 10000,
     JOURNAL_SIZE_LIMIT = 16 << 20,
-    HEADER_LEN = 100 /* https://www.sqlite.org/fileformat2.html 1.3 */
+    STOP_EVERY = 1000, /* instructions of SQLite's machine */
+    HEADER_LEN = 100   /* https://www.sqlite.org/fileformat2.html 1.3 */
 };
 
 static int execute(struct inventory *inventory, const char *sql, struct error *err)
@@ -245,7 +246,7 @@ void inventory_close(struct inventory *inventory)
     free(inventory);
 }
 
-static int check_pages(struct inventory *inventory, struct error *err)
+int inventory_check_pages(struct inventory *inventory, struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(inventory, "PRAGMA integrity_check(1)", &statement, err);
@@ -280,9 +281,28 @@ int inventory_check_references(struct inventory *inventory, struct error *err)
 
 int inventory_check(struct inventory *inventory, struct error *err)
 {
-    int rc = check_pages(inventory, err);
+    int rc = inventory_check_pages(inventory, err);
 
     return rc < 0 ? rc : inventory_check_references(inventory, err);
+}
+
+static int is_stopped(void *self)
+{
+    const struct inventory *inventory = self;
+
+    return inventory->stop(inventory->stop_self);
+}
+
+void inventory_stop_when(struct inventory *inventory, inventory_stop_fn stop, void *self)
+{
+    inventory->stop = stop;
+    inventory->stop_self = self;
+    sqlite3_progress_handler(inventory->db, STOP_EVERY, stop ? is_stopped : NULL, inventory);
+}
+
+void inventory_rest(struct inventory *inventory)
+{
+    sqlite3_db_release_memory(inventory->db);
 }
 
 int inventory_value_get(struct inventory *inventory, const char *name, struct blob *ret,

@@ -32,8 +32,18 @@ void inventory_rollback(struct inventory *inventory); /* success when none is op
 int inventory_part_begin(struct inventory *inventory, struct error *err);
 int inventory_part_end(struct inventory *inventory, bool keep, struct error *err);
 
-/* PRAGMA integrity_check and foreign_key_check; E_CORRUPT holds the first line. */
+/* PRAGMA integrity_check and foreign_key_check; E_CORRUPT holds the first line. Both read the whole
+ * file. */
 int inventory_check(struct inventory *inventory, struct error *err);
+int inventory_check_pages(struct inventory *inventory, struct error *err);
+int inventory_check_references(struct inventory *inventory, struct error *err);
+
+/* What takes long on this handle ends with E_BUSY soon after stop says so; it is asked all the
+ * time. NULL: nothing stops it any more. */
+typedef bool (*inventory_stop_fn)(void *self);
+void inventory_stop_when(struct inventory *inventory, inventory_stop_fn stop, void *self);
+/* Gives memory back that only makes the next statements faster. */
+void inventory_rest(struct inventory *inventory);
 
 /* Small named values: the id of the sealing key, the last time seen. E_NOT_FOUND. */
 int inventory_value_get(struct inventory *inventory, const char *name, struct blob *ret,

@@ -29,6 +29,7 @@ static int code_of_result(int result, int errnum)
         return E_FULL;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_INTERRUPT: /* inventory_stop_when */
         return E_BUSY;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:

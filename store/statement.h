@@ -25,6 +25,8 @@ struct inventory {
     char *path;
     bool in_transaction; /* as the caller sees it: begun, not yet committed or rolled back */
     int nested;          /* savepoints open inside it */
+    inventory_stop_fn stop;
+    void *stop_self;
     struct kept_statement kept[STATEMENTS_KEPT]; /* those not in use */
     size_t kept_count;
 };
@@ -88,9 +90,6 @@ utc_t statement_read_utc(struct statement *statement);
 char *statement_read_text(struct statement *statement); /* owned by the caller */
 struct blob statement_read_blob(struct statement *statement);
 void statement_read_hash(struct statement *statement, uint8_t ret[SHA256_LEN]);
-
-/* PRAGMA foreign_key_check; E_CORRUPT names the first row that refers to nothing. */
-int inventory_check_references(struct inventory *inventory, struct error *err);
 
 /* The code and sentence of a result of SQLite on this handle; 0 for success. */
 int statement_error(struct inventory *inventory, int result, struct error *err);

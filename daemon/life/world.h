@@ -38,6 +38,9 @@ struct world {
     int (*build_bundle)(void *self, int64_t renewal_id, const struct sealed_key *key,
                         struct span leaf, const struct blobs *chain, struct bundle *ret,
                         struct error *err);
+    /* Proves that a sealed key opens and fits a CSR or certificate (keeper_check). */
+    int (*check_key)(void *self, int64_t renewal_id, const struct sealed_key *key, struct span csr,
+                     struct span cert, struct error *err);
 
     /* reader and chain builder (pki/delivery, pki/cert.h, pki/chain.h). E_REFUSED also when it was
      * killed by what it was given: a verdict on that. Failures that may pass (code_retry) are of
