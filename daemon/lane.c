@@ -26,6 +26,17 @@ int lane_mail(struct lane *lane, utc_t *ret_at, struct error *err)
     return life_send(&lane->life, ret_at, err);
 }
 
+static bool is_held(void *self)
+{
+    return lane_is_held(self);
+}
+
+int lane_doctor(struct lane *lane, utc_t *ret_at, struct error *err)
+{
+    *ret_at = UTC_NEVER;
+    return doctor_step(lane->doctor, &lane->life, is_held, lane, err);
+}
+
 /* The same failure is logged when it begins and when it ends, not at every try. */
 static void tell_failure(struct lane *lane, const char *text)
 {

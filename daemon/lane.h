@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "daemon/drop/drop.h"
+#include "daemon/life/doctor.h"
 #include "daemon/life/life.h"
 
 struct lane;
@@ -26,6 +27,7 @@ int lane_renewals(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_deployments(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_mail(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err);
+int lane_doctor(struct lane *lane, utc_t *ret_at, struct error *err);
 
 /* What the intake lane (intake.c) remembers between two batches. */
 struct intake_state {
@@ -51,6 +53,7 @@ struct lane {
     struct drop *drop;     /* of the intake lane, as the next two */
     const char *drop_path; /* borrowed */
     seconds_t drop_scan;
+    struct doctor *doctor; /* of the doctor's lane; borrowed */
     /* Called on the loop's thread when the lane came to rest. */
     void (*rest)(void *self, bool did_something);
     void *self;

@@ -15,12 +15,13 @@
 #include "base/log.h"
 #include "daemon/api/api.h"
 #include "daemon/lane.h"
+#include "daemon/surroundings.h"
 #include "daemon/systemd.h"
 #include "daemon/world.h"
 
 enum { DROP_PAUSE_MS = 200, TIDY_MS = 15000 };
 
-enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANES };
+enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANE_DOCTOR, LANES };
 
 struct loop {
     uv_loop_t uv;
@@ -29,6 +30,7 @@ struct loop {
     struct keeper *keeper;
     struct real_world *world;
     struct drop *drop;
+    struct doctor *doctor;
     struct api *api;
     struct life api_life;
     struct lane lanes[LANES];
@@ -120,8 +122,9 @@ static int make_state_folder(const char *path, struct error *err)
 
 static int open_lanes(struct loop *loop, struct error *err)
 {
-    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_intake};
-    static const char *const names[LANES] = {"renewals", "deployments", "mail", "intake"};
+    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_intake,
+                                        lane_doctor};
+    static const char *const names[LANES] = {"renewals", "deployments", "mail", "intake", "doctor"};
 
     for (size_t i = 0; i < LANES; i++) {
         struct inventory *inventory = NULL;
@@ -132,6 +135,7 @@ static int open_lanes(struct loop *loop, struct error *err)
         loop->lanes[i].name = names[i];
         loop->lanes[i].run = runs[i];
     }
+    loop->lanes[LANE_DOCTOR].doctor = loop->doctor;
     loop->lanes[LANE_INTAKE].drop = loop->drop;
     loop->lanes[LANE_INTAKE].drop_path = loop->config->drop;
     loop->lanes[LANE_INTAKE].drop_scan = loop->config->drop_scan;
@@ -163,7 +167,11 @@ static int open_parts(struct loop *loop, struct error *err)
         life_from(loop, inventory, &loop->api_life);
         rc = life_plan_all(&loop->api_life, err);
     }
-    return rc < 0 ? rc : open_lanes(loop, err);
+    if (rc < 0)
+        return rc;
+    loop->doctor = doctor_new(surroundings_checks, surroundings_count, &loop->config);
+    doctor_ask(loop->doctor, true, clock_now());
+    return open_lanes(loop, err);
 }
 
 static void poke_all(void *self)
@@ -197,7 +205,8 @@ static bool is_busy(const struct loop *loop)
 
 static struct api_context api_context_of(struct loop *loop)
 {
-    return (struct api_context){&loop->api_life, loop->config, poke_all, loop, loop->started_at};
+    return (struct api_context){&loop->api_life, loop->config, loop->doctor,
+                                poke_all,        loop,         loop->started_at};
 }
 
 /* What a running daemon cannot change keeps its old value, and says so. */
@@ -438,12 +447,21 @@ static void loop_done(struct loop *loop)
     for (size_t i = 0; i < LANES; i++)
         lane_done(&loop->lanes[i]);
     inventory_close(loop->api_life.inventory);
+    doctor_free(loop->doctor);
     drop_close(loop->drop);
     world_close(loop->world);
     keeper_free(loop->keeper);
     config_free(loop->next_config);
     config_free(loop->config);
     file_close(&loop->lock_fd);
+}
+
+/* libuv has four, and a lane may be long at one piece of work. */
+static void give_each_lane_a_thread(void)
+{
+    AUTO_FREE char *lanes = mem_printf("%d", LANES);
+
+    setenv("UV_THREADPOOL_SIZE", lanes, 1);
 }
 
 int loop_run(struct config *config, struct error *err)
@@ -456,6 +474,7 @@ int loop_run(struct config *config, struct error *err)
         rc = api_open(config->socket, &context, &loop.api, err);
     }
     if (rc == 0) {
+        give_each_lane_a_thread();
         uv_loop_init(&loop.uv);
         start_handles(&loop);
         log_notice("ready",

@@ -4,6 +4,8 @@
 
 static const struct route routes[] = {
     {"GET", "/v1/status", get_status, 200},
+    {"GET", "/v1/doctor", get_doctor, 200},
+    {"POST", "/v1/doctor", post_doctor, 200},
     {"GET", "/v1/history", get_history, 200},
     {"GET", "/v1/authorities", get_authorities, 200},
     {"GET", "/v1/trust", get_trust, 200},

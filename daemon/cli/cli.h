@@ -101,6 +101,7 @@ char *cli_span(const struct cli *cli, utc_t at, char *ret);
 VERB(verb_add);
 VERB(verb_check);
 VERB(verb_check_config);
+VERB(verb_doctor);
 VERB(verb_explain);
 VERB(verb_help);
 VERB(verb_history);
