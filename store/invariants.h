@@ -28,7 +28,7 @@ enum { INVARIANT_PAGE = 500 };
 typedef void (*invariant_fn)(void *self, const char *text);
 
 /* Looks at the next page of rows, those after *after (0: from the beginning). *after moves on, and
- * is 0 again when the last row was looked at. */
+ * is 0 again when there were no more rows. */
 int invariant_look(struct inventory *inventory, const struct invariant *invariant, int64_t *after,
                    invariant_fn fn, void *self, struct error *err);
 

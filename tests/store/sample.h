@@ -52,4 +52,10 @@ struct seen {
 void sample_sql(const char *path, const char *sql);
 int64_t sample_sql_int(const char *path, const char *sql);
 
+/* The stored file of a schema (files/), at "inventory.db" in the test's folder, not yet opened by
+ * the program of now. */
+void sample_stored(int schema);
+/* All that is in a file, as text, whatever page it stands on; owned by the caller. */
+char *sample_dump(const char *path);
+
 #endif
