@@ -25,6 +25,8 @@ struct harness {
     char *socket;
     utc_t now;
     int pokes;
+    struct doctor *doctor; /* works when it is poked */
+    bool doctor_rests;     /* or does not */
 };
 
 /* The harness must stay where it is. */
