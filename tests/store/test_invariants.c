@@ -2,6 +2,7 @@
  * it. */
 #include "store/invariants.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <sqlite3.h>
@@ -108,7 +109,7 @@ static void find(void *self, const char *text)
     struct found *found = self;
 
     found->count++;
-    strncpy(found->text, text, sizeof found->text - 1);
+    snprintf(found->text, sizeof found->text, "%s", text);
 }
 
 static struct found look(const struct invariant *invariant)
