@@ -150,6 +150,7 @@ static void ck_end(int mails_max)
 {
     static const char *const once[] = {"added",     "adopted",  "started",
                                        "requested", "accepted", "verified"};
+    AUTO_RENEWAL struct renewal_row renewal = {0};
     struct tally tally = {0};
     /* A person may have found the CSR although that could not be recorded. */
     int handed_over = scene_events(&scene, "handed-over");
@@ -157,10 +158,11 @@ static void ck_end(int mails_max)
     for (size_t i = 0; i < COUNT_OF(once); i++)
         ck_assert_msg(scene_events(&scene, once[i]) == 1, "%s: %d times", once[i],
                       scene_events(&scene, once[i]));
-    ck_assert_int_le(handed_over, 1);
+    ck_ok(renewals_accepted(scene.life.inventory, scene_certificate(&scene), &renewal, &err));
+    ck_assert_int_eq(handed_over, renewal.handed_over_at != UTC_NEVER);
     ck_ok(notices_by_certificate(scene.life.inventory, scene_certificate(&scene), count_notice,
                                  &tally, &err));
-    ck_assert_int_le(tally.csr_ready, handed_over);
+    ck_assert_int_eq(tally.csr_ready, handed_over);
     ck_assert_int_eq(tally.accepted, 1);
     ck_assert_int_eq(tally.deployed, 1);
     ck_assert_int_le(scene_mails(&scene, "csr-ready"), mails_max);
