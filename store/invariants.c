@@ -60,7 +60,8 @@ static const struct invariant invariants[] = {
     CERTIFICATE("certificate-plan",
         "t.retired_at IS NULL AND ((t.next_action = 'none') <> (t.next_at IS NULL)"
         " OR (t.next_action = 'deploy') <> (t.next_target IS NOT NULL)"
-        " OR t.next_target NOT IN (SELECT id FROM targets WHERE certificate_id = t.id))",
+        " OR (t.next_target IS NOT NULL"
+        " AND t.next_target NOT IN (SELECT id FROM targets WHERE certificate_id = t.id)))",
         "a next action has its time, and a deployment its target", PLANNED_ANEW),
     CERTIFICATE("certificate-unplanned",
         "t.retired_at IS NULL AND t.next_at IS NULL AND ("
@@ -117,7 +118,8 @@ static const struct invariant invariants[] = {
         "CASE t.kind"
         " WHEN 'csr-ready' THEN " OF_RENEWAL("r.handed_over_at IS NOT NULL")
         " WHEN 'reminder' THEN " OF_RENEWAL("r.reminded_at IS NOT NULL")
-        " WHEN 'waiting-chain' THEN " OF_RENEWAL("r.received_at IS NOT NULL")
+        /* one may stand for many requests */
+        " WHEN 'waiting-chain' THEN t.renewal_id IS NOT NULL AND " OF_RENEWAL("r.received_at IS NOT NULL")
         " WHEN 'accepted' THEN " OF_RENEWAL("r.accepted_at IS NOT NULL")
         " WHEN 'chain-ends' THEN " OF_RENEWAL("r.accepted_at IS NOT NULL")
         " WHEN 'deployed' THEN " OF_DEPLOYMENT("d.verified_at IS NOT NULL")
