@@ -201,7 +201,7 @@ const struct doctor_check surroundings_checks[] = {
     {"clock", "nothing that happened lies ahead of the clock",
      "set the clock right, by NTP for choice", true, look_at_clock, NULL},
     {"reader", "what is delivered can be read",
-     "see what the log says of the reader: the kernel may be too old, or out of memory", true,
+     "see what the log says of the reader: the kernel may be too old, or out of memory", false,
      look_at_reader, NULL},
     {"drop", "deliveries can be taken from the drop folder", "do what is said", true, look_at_drop,
      NULL},

@@ -302,6 +302,8 @@ void inventory_stop_when(struct inventory *inventory, inventory_stop_fn stop, vo
 
 void inventory_rest(struct inventory *inventory)
 {
+    while (inventory->kept_count > 0)
+        sqlite3_finalize(inventory->kept[--inventory->kept_count].handle);
     sqlite3_db_release_memory(inventory->db);
 }
 
