@@ -58,6 +58,7 @@ START_TEST(what_is_bad_is_a_problem)
     testing_expect_log("doctor");
     ck_ok(certificates_set_plan(harness.inventory, www, HARNESS_NOW + 1, "dance", 0, &err));
     AUTO_ANSWER struct answer asked = harness_ask(&harness, "POST", "/v1/doctor", NULL);
+    ck_assert_int_eq(asked.status, 200);
     AUTO_ANSWER struct answer done = harness_ask(&harness, "GET", "/v1/doctor", NULL);
     ck_assert(json_is_false(at(done.json, "well")));
     ck_json_text(done.json, "checks.4.check", "plans");
