@@ -37,6 +37,11 @@ int lane_doctor(struct lane *lane, utc_t *ret_at, struct error *err)
     return doctor_step(lane->doctor, &lane->life, is_held, lane, err);
 }
 
+int lane_prune(struct lane *lane, utc_t *ret_at, struct error *err)
+{
+    return life_prune(&lane->life, ret_at, err);
+}
+
 /* The same failure is logged when it begins and when it ends, not at every try. */
 static void tell_failure(struct lane *lane, const char *text)
 {
@@ -122,6 +127,13 @@ static void start(struct lane *lane)
     lane->again = false;
     uv_timer_stop(&lane->timer);
     uv_queue_work(lane->timer.loop, &lane->work, work, after_work);
+}
+
+void lanes_share_threads(int lanes)
+{
+    AUTO_FREE char *text = mem_printf("%d", lanes);
+
+    setenv("UV_THREADPOOL_SIZE", text, 1);
 }
 
 void lane_init(struct lane *lane, uv_loop_t *loop)

@@ -26,6 +26,7 @@ typedef int (*lane_fn)(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_renewals(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_deployments(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_mail(struct lane *lane, utc_t *ret_at, struct error *err);
+int lane_prune(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_doctor(struct lane *lane, utc_t *ret_at, struct error *err);
 
@@ -69,6 +70,8 @@ struct lane {
     utc_t next_at;
 };
 
+/* One thread for each lane, since each may be long at one piece of work; before any of it. */
+void lanes_share_threads(int lanes);
 /* The lane's timer becomes part of the loop; nothing runs before the first poke. The fields above
  * `private` are set. */
 void lane_init(struct lane *lane, uv_loop_t *loop);

@@ -21,7 +21,15 @@
 
 enum { DROP_PAUSE_MS = 200, TIDY_MS = 15000 };
 
-enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANE_DOCTOR, LANES };
+enum lane_id {
+    LANE_RENEWALS,
+    LANE_DEPLOYMENTS,
+    LANE_MAIL,
+    LANE_PRUNE,
+    LANE_INTAKE,
+    LANE_DOCTOR,
+    LANES
+};
 
 struct loop {
     uv_loop_t uv;
@@ -59,6 +67,7 @@ static void life_from(const struct loop *loop, struct inventory *inventory, stru
         .mail_retry = config->mail_retry,
         .mail_retry_count = config->mail_retry_count,
         .mail_give_up = config->mail_give_up,
+        .keep_events = config->audit_keep,
     };
 }
 
@@ -122,9 +131,10 @@ static int make_state_folder(const char *path, struct error *err)
 
 static int open_lanes(struct loop *loop, struct error *err)
 {
-    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_intake,
-                                        lane_doctor};
-    static const char *const names[LANES] = {"renewals", "deployments", "mail", "intake", "doctor"};
+    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail,
+                                        lane_prune,    lane_intake,      lane_doctor};
+    static const char *const names[LANES] = {"renewals", "deployments", "mail",
+                                             "prune",    "intake",      "doctor"};
 
     for (size_t i = 0; i < LANES; i++) {
         struct inventory *inventory = NULL;
@@ -141,6 +151,7 @@ static int open_lanes(struct loop *loop, struct error *err)
     loop->lanes[LANE_INTAKE].drop_scan = loop->config->drop_scan;
     /* The other lanes shall have their turn while thousands of files come in. */
     loop->lanes[LANE_INTAKE].rounds = 4;
+    loop->lanes[LANE_PRUNE].rounds = 4;
     return 0;
 }
 
@@ -165,6 +176,7 @@ static int open_parts(struct loop *loop, struct error *err)
         drop_expect_mount(loop->drop);
     if (rc == 0) {
         life_from(loop, inventory, &loop->api_life);
+        life_trail_sign_again(&loop->api_life);
         rc = life_plan_all(&loop->api_life, err);
     }
     if (rc < 0)
@@ -242,6 +254,7 @@ static void put_into_force(struct loop *loop, struct config *config, struct real
     if (life_plan_all(&loop->api_life, &err) < 0)
         log_error("not-planned", "%s", err.text);
     log_notice("config", "the new configuration is in force");
+    life_happened(&loop->api_life, "configured", config->file);
 }
 
 /* The new configuration comes into force between two pieces of work: no lane is at one now. */
@@ -456,14 +469,6 @@ static void loop_done(struct loop *loop)
     file_close(&loop->lock_fd);
 }
 
-/* libuv has four, and a lane may be long at one piece of work. */
-static void give_each_lane_a_thread(void)
-{
-    AUTO_FREE char *lanes = mem_printf("%d", LANES);
-
-    setenv("UV_THREADPOOL_SIZE", lanes, 1);
-}
-
 int loop_run(struct config *config, struct error *err)
 {
     struct loop loop = {.config = config, .started_at = clock_now(), .lock_fd = -1};
@@ -474,7 +479,8 @@ int loop_run(struct config *config, struct error *err)
         rc = api_open(config->socket, &context, &loop.api, err);
     }
     if (rc == 0) {
-        give_each_lane_a_thread();
+        lanes_share_threads(LANES);
+        life_happened(&loop.api_life, "began", "unlapsed " UNLAPSED_VERSION);
         uv_loop_init(&loop.uv);
         start_handles(&loop);
         log_notice("ready",

@@ -74,6 +74,21 @@ static int check_key(void *self, int64_t renewal_id, const struct sealed_key *ke
     return keeper_check(world->keeper, renewal_id, key, csr, cert, err);
 }
 
+static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN], struct error *err)
+{
+    const struct real_world *world = self;
+
+    return keeper_sign_off(world->keeper, message, ret_mac, err);
+}
+
+static int signed_off(void *self, struct span message, const uint8_t mac[SHA256_LEN], bool *ret,
+                      struct error *err)
+{
+    const struct real_world *world = self;
+
+    return keeper_signed_off(world->keeper, message, mac, ret, err);
+}
+
 static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
                          struct error *err)
 {
@@ -285,8 +300,8 @@ static int open_reader(struct real_world *world, struct error *err)
         mem_alloc(policies_count(world->config->policies), sizeof *sets);
     const struct config *config = world->config;
     const struct reader_options options = {
-        .delivery = {.passwords = (const char *const *)config->drop_passwords,
-                     .password_count = config->drop_password_count,
+        .delivery = {.passwords = (const char *const *)config->drop_passwords.items,
+                     .password_count = config->drop_passwords.count,
                      .keep_keys = policies_take_keys(config->policies)},
         .anchors = sets,
         .anchor_count = assign_anchors(world, sets),
@@ -320,6 +335,8 @@ int world_open(const struct config *config, struct keeper *keeper, struct real_w
                       .reseal = reseal,
                       .build_bundle = build_bundle,
                       .check_key = check_key,
+                      .sign_off = sign_off,
+                      .signed_off = signed_off,
                       .read_delivery = read_delivery,
                       .read_alone = read_alone,
                       .parse_cert = parse_cert,

@@ -6,6 +6,7 @@
 #include <openssl/hmac.h>
 
 #include "pki/bundle.h"
+#include "pki/crypto.h"
 #include "pki/csr.h"
 #include "pki/private_key.h"
 #include "pki/seal.h"
@@ -54,6 +55,30 @@ void keeper_id(const struct keeper *keeper, uint8_t ret[8])
 
     HMAC(EVP_sha256(), keeper->key, SEAL_KEY_LEN, purpose, sizeof purpose - 1, digest, &len);
     memcpy(ret, digest, 8);
+}
+
+int keeper_sign_off(struct keeper *keeper, struct span message, uint8_t ret_mac[SHA256_LEN],
+                    struct error *err)
+{
+    static const uint8_t purpose[] = "unlapsed: the key that signs off";
+    uint8_t key[SHA256_LEN];
+    bool done =
+        HMAC(EVP_sha256(), keeper->key, SEAL_KEY_LEN, purpose, sizeof purpose - 1, key, NULL) &&
+        HMAC(EVP_sha256(), key, sizeof key, message.data, message.len, ret_mac, NULL);
+
+    mem_wipe(key, sizeof key);
+    return done ? 0 : crypto_error(err, E_CRYPTO, "sealing key: cannot sign off");
+}
+
+int keeper_signed_off(struct keeper *keeper, struct span message, const uint8_t mac[SHA256_LEN],
+                      bool *ret, struct error *err)
+{
+    uint8_t own[SHA256_LEN];
+    int rc = keeper_sign_off(keeper, message, own, err);
+
+    if (rc == 0)
+        *ret = CRYPTO_memcmp(own, mac, SHA256_LEN) == 0;
+    return rc;
 }
 
 void sealed_key_done(struct sealed_key *key)

@@ -7,6 +7,8 @@ static const struct route routes[] = {
     {"GET", "/v1/doctor", get_doctor, 200},
     {"POST", "/v1/doctor", post_doctor, 200},
     {"GET", "/v1/history", get_history, 200},
+    {"GET", "/v1/audit", get_audit, 200},
+    {"GET", "/v1/audit/verify", get_audit_verify, 200},
     {"GET", "/v1/authorities", get_authorities, 200},
     {"GET", "/v1/trust", get_trust, 200},
     {"POST", "/v1/trust", post_trust, 200},

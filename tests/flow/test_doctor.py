@@ -102,8 +102,8 @@ def test_surroundings(lab):
     change(lab, "UPDATE notices SET sent_at = created_at WHERE kind = 'deployed'")
 
     ck_well(lab)
-    change(lab, "INSERT INTO events (at, actor, kind, text)"
-                f" VALUES ({int(time.time()) + 86400}, 'daemon', 'odd', 'tomorrow')")
+    change(lab, "DROP TRIGGER events_are_not_changed")
+    change(lab, "UPDATE events SET at = at + 86400 WHERE id = (SELECT max(id) FROM events)")
     ck_bad(lab, "clock", "but the newest event is of ")
     lab.unwell = {"clock"}
 

@@ -4,12 +4,15 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "daemon/api/socket.h"
+
+unsigned run_descriptors;
 
 static void serve_until(struct harness *harness, int stop)
 {
@@ -152,6 +155,8 @@ static void be_program(const struct server *server, int out, int errors, const c
     setenv("http_proxy", "http://127.0.0.1:1", 1);
     dup2(out, STDOUT_FILENO);
     dup2(errors, STDERR_FILENO);
+    if (run_descriptors > 0)
+        setrlimit(RLIMIT_NOFILE, &(struct rlimit){run_descriptors, run_descriptors});
     execv(program, argv);
     _exit(127);
 }
@@ -203,4 +208,18 @@ struct ran run_argv(const struct server *server, int out_fd, const char *const w
     waitpid(child, &status, 0);
     ran.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return ran;
+}
+
+pid_t run_start(const struct server *server, const char *const words[], int *ret_out)
+{
+    int out[2];
+
+    ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        be_program(server, out[1], STDERR_FILENO, words);
+    close(out[1]);
+    *ret_out = out[0];
+    return child;
 }

@@ -104,7 +104,7 @@ START_TEST(what_is_broken_is_found)
 {
     testing_expect_log("doctor");
     testing_expect_log("policy-gone");
-    sample_sql(scene.inventory_file, breaks[_i].sql);
+    sample_force(scene.inventory_file, breaks[_i].sql);
     struct wanted wanted = examine(breaks[_i].name, breaks[_i].said);
     ck_assert_msg(wanted.result == DOCTOR_BAD, "%s: %s", breaks[_i].sql,
                   doctor_result_text(wanted.result));
@@ -125,7 +125,7 @@ START_TEST(a_broken_page)
 {
     static const char rubbish[4096] = {1, 2, 3};
     int64_t page = sample_sql_int(scene.inventory_file,
-                                  "SELECT rootpage FROM sqlite_schema WHERE name = 'events'");
+                                  "SELECT rootpage FROM sqlite_schema WHERE name = 'deliveries'");
 
     testing_expect_log("doctor");
     scene_stop(&scene); /* its log is in the file then */
@@ -222,9 +222,10 @@ START_TEST(a_page_that_was_stopped_comes_again)
     struct doctor_run run;
     int asked = 0;
 
-    sample_sql(scene.inventory_file,
-               "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
-               " INSERT INTO events (at, actor, kind, text) SELECT i, 'a', 'b', 'c' FROM n");
+    sample_sql(
+        scene.inventory_file,
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
+        " INSERT INTO fetches (url, began_at, tried_at, tries) SELECT 'u' || i, i, i, 1 FROM n");
     doctor_ask(doctor, false, scene.now);
     ck_ok(doctor_step(doctor, &scene.life, stop_at_once, &asked, &err));
     ck_assert_int_gt(asked, 0);

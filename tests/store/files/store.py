@@ -24,6 +24,7 @@ def main(path, folder):
                               " ORDER BY rowid").fetchall()
     for (table,) in tables:
         cursor = database.execute(f"SELECT * FROM {table}")
+        print(f"DELETE FROM {table};")
         names = [column[0] for column in cursor.description]
         for row in cursor:
             values = [value.replace(folder, "/srv/lab") if isinstance(value, str) else value for value in row]
