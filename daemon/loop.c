@@ -35,7 +35,7 @@ struct loop {
     uv_loop_t uv;
     struct config *config;
     struct config *next_config; /* read after SIGHUP, in force as soon as no lane is at work */
-    struct keeper *keeper;
+    struct keep *keeper;
     struct real_world *world;
     struct drop *drop;
     struct doctor *doctor;
@@ -94,6 +94,12 @@ static int take_lock(struct loop *loop, struct error *err)
     return 0;
 }
 
+static void tell_of_keeper(void *self, const char *text)
+{
+    (void)self;
+    log_warn("keeper-ended", "%s", text);
+}
+
 /* The sealing key must be the one that the inventory's keys were sealed with: a new one is made for
  * a new inventory only. */
 static int open_keeper(struct loop *loop, struct inventory *inventory, struct error *err)
@@ -104,10 +110,15 @@ static int open_keeper(struct loop *loop, struct inventory *inventory, struct er
 
     if (found < 0 && found != E_NOT_FOUND)
         return found;
-    int rc = keeper_open(loop->config->sealing_key, found == E_NOT_FOUND, &loop->keeper, err);
+    const struct keep_options options = {
+        .path = loop->config->sealing_key,
+        .create = found == E_NOT_FOUND,
+        .tell = tell_of_keeper,
+    };
+    int rc = keep_open(&options, &loop->keeper, err);
     if (rc < 0)
         return rc;
-    keeper_id(loop->keeper, id);
+    keep_id(loop->keeper, id);
     if (found == E_NOT_FOUND)
         return inventory_value_set(inventory, "sealing-key-id", span_of(id, sizeof id), err);
     if (!span_equal(blob_span(&known), span_of(id, sizeof id)))
@@ -463,7 +474,7 @@ static void loop_done(struct loop *loop)
     doctor_free(loop->doctor);
     drop_close(loop->drop);
     world_close(loop->world);
-    keeper_free(loop->keeper);
+    keep_close(loop->keeper);
     config_free(loop->next_config);
     config_free(loop->config);
     file_close(&loop->lock_fd);

@@ -1,14 +1,13 @@
 #include "pki/memory.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <openssl/evp.h>
 
 #include "pki/keeper.h"
 #include "tests/pki/authority.h"
+#include "tests/remains.h"
 #include "tests/testing.h"
 
 #if defined(__has_feature)
@@ -20,17 +19,14 @@
 #define OTHER_ALLOCATOR
 #endif
 
-enum { KEY_MAX = 256, CHUNK = 1 << 16 };
-
 static struct error err;
 
-/* What is looked for, where the search does not look: every byte is inverted. */
-static uint8_t inverted[KEY_MAX];
-static size_t inverted_len;
-
-/* The PKCS#8 in a PEM block, without a copy of it in the heap. */
+/* The private number, at its place in what RFC 5958 and RFC 5915 make of a P-256 key, without a
+ * copy of it in the heap. glibc writes two pointers over the beginning of what it frees, so the
+ * whole is not looked for. */
 static void remember(const struct blob *pem)
 {
+    enum { KEY_MAX = 256, NUMBER_AT = 36, NUMBER_LEN = 32 };
     static const char begin[] = "-----BEGIN PRIVATE KEY-----";
     uint8_t packed[KEY_MAX], der[KEY_MAX];
     size_t len = 0;
@@ -39,68 +35,10 @@ static void remember(const struct blob *pem)
     for (size_t i = strlen(begin); i < pem->len && pem->data[i] != '-'; i++)
         if (pem->data[i] != '\n' && len < sizeof packed)
             packed[len++] = pem->data[i];
-    int whole = EVP_DecodeBlock(der, packed, (int)len);
-    ck_assert_int_gt(whole, 0);
-    inverted_len = (size_t)whole - (packed[len - 1] == '=') - (packed[len - 2] == '=');
-    for (size_t i = 0; i < inverted_len; i++)
-        inverted[i] = (uint8_t)~der[i];
+    ck_assert_int_gt(EVP_DecodeBlock(der, packed, (int)len), NUMBER_AT + NUMBER_LEN);
+    remains_remember(span_of(der + NUMBER_AT, NUMBER_LEN));
     mem_wipe(packed, sizeof packed);
     mem_wipe(der, sizeof der);
-}
-
-/* The private number, at its place in what RFC 5958 and RFC 5915 make of a P-256 key. glibc writes
- * two pointers over the beginning of what it frees, so the whole is not looked for. */
-static bool is_key(const uint8_t *at)
-{
-    enum { NUMBER_AT = 36, NUMBER_LEN = 32 };
-
-    for (size_t i = 0; i < NUMBER_LEN; i++)
-        if ((at[i] ^ inverted[NUMBER_AT + i]) != 0xFF)
-            return false;
-    return true;
-}
-
-static size_t count_in(int memory, size_t from, size_t to)
-{
-    enum { OVERLAP = 32 };
-    static uint8_t chunk[CHUNK];
-    size_t count = 0;
-
-    for (; from + OVERLAP <= to; from += CHUNK - OVERLAP + 1) {
-        size_t wanted = to - from < CHUNK ? to - from : CHUNK;
-        ssize_t got = pread(memory, chunk, wanted, (off_t)from);
-
-        for (ssize_t i = 0; i + OVERLAP <= got; i++)
-            count += is_key(chunk + i);
-    }
-    mem_wipe(chunk, sizeof chunk);
-    return count;
-}
-
-/* Copies of the key in the heap: of main's arena, and in what malloc mapped. */
-static size_t count_copies(size_t *ret_bytes)
-{
-    int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-    FILE *maps = fopen("/proc/self/maps", "re");
-    char line[512];
-    size_t count = 0, bytes = 0;
-
-    ck_assert_int_ge(memory, 0);
-    ck_assert_ptr_nonnull(maps);
-    while (fgets(line, sizeof line, maps)) {
-        size_t from, to;
-        char writable, name[256] = "";
-
-        if (sscanf(line, "%zx-%zx r%c%*s %*s %*s %*s %255s", &from, &to, &writable, name) < 3 ||
-            writable != 'w' || (name[0] && strcmp(name, "[heap]") != 0))
-            continue;
-        count += count_in(memory, from, to);
-        bytes += to - from;
-    }
-    fclose(maps);
-    close(memory);
-    *ret_bytes = bytes;
-    return count;
 }
 
 /* Makes a key and installs it as the daemon does; what it leaves is counted. */
@@ -126,18 +64,15 @@ static size_t copies_left(void)
     ck_ok(keeper_build_bundle(keeper, 1, &key, authority_der(leaf), &chain, &bundle, &err));
     remember(&bundle.parts[BUNDLE_KEY]);
     /* One that is there on purpose is found. */
-    uint8_t *planted = mem_alloc(1, KEY_MAX);
-    for (size_t i = 0; i < inverted_len; i++)
-        planted[i] = (uint8_t)~inverted[i];
-    during = count_copies(&bytes);
-    mem_wipe(planted, KEY_MAX);
-    free(planted);
+    uint8_t *planted = remains_plant();
+    during = remains_count(0, &bytes);
+    remains_uproot(planted);
     ck_assert_uint_gt(during, 0);
     ck_assert_uint_gt(bytes, 0);
     bundle_done(&bundle);
     sealed_key_done(&key);
     keeper_free(keeper);
-    after = count_copies(&bytes);
+    after = remains_count(0, &bytes);
     authority_done();
     return after;
 }
