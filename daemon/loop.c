@@ -21,15 +21,7 @@
 
 enum { DROP_PAUSE_MS = 200, TIDY_MS = 15000 };
 
-enum lane_id {
-    LANE_RENEWALS,
-    LANE_DEPLOYMENTS,
-    LANE_MAIL,
-    LANE_PRUNE,
-    LANE_INTAKE,
-    LANE_DOCTOR,
-    LANES
-};
+enum lane_id { LANE_RENEWALS, LANE_DEPLOY, LANE_MAIL, LANE_PRUNE, LANE_INTAKE, LANE_DOCTOR, LANES };
 
 struct loop {
     uv_loop_t uv;

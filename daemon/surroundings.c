@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "store/events.h"
 #include "store/notices.h"
+#include "daemon/keep/keep.h"
 
 enum {
     ROOM_MEBIBYTES = 64, /* SQLite's log, a backup of a small inventory, deliveries */
@@ -46,25 +47,26 @@ static int look_at_config(struct doctor_look *look, struct error *err)
     return 0;
 }
 
-/* As the next start will find it. */
+/* As the next start will find it: by a keeper of its own. */
 static int look_at_sealing_key(struct doctor_look *look, struct error *err)
 {
     const char *path = config_of(look)->sealing_key;
     AUTO_BLOB struct blob known = {0};
-    struct keeper *keeper = NULL;
+    const struct keep_options options = {.path = path};
+    struct keep *keeper = NULL;
     struct error why = {0};
     uint8_t id[8];
     int rc = inventory_value_get(look->life->inventory, "sealing-key-id", &known, err);
 
     if (rc < 0)
         return rc;
-    rc = keeper_open(path, false, &keeper, &why);
+    rc = keep_open(&options, &keeper, &why);
     if (rc < 0) {
         doctor_say(look, "%s", why.text);
         return 0;
     }
-    keeper_id(keeper, id);
-    keeper_free(keeper);
+    keep_id(keeper, id);
+    keep_close(keeper);
     if (!span_equal(blob_span(&known), span_of(id, sizeof id)))
         doctor_say(look, "sealing key %s: is not the one that the inventory was sealed with", path);
     return 0;

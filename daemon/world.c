@@ -71,7 +71,7 @@ static int check_key(void *self, int64_t renewal_id, const struct sealed_key *ke
 {
     const struct real_world *world = self;
 
-    return keeper_check(world->keeper, renewal_id, key, csr, cert, err);
+    return keep_check(world->keeper, renewal_id, key, csr, cert, err);
 }
 
 static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN], struct error *err)
