@@ -40,6 +40,17 @@ int lane_care(struct lane *lane, utc_t *ret_at, struct error *err)
     return life_backup(&lane->life, must_stop, lane, ret_at, err);
 }
 
+static bool is_held(void *self)
+{
+    return lane_is_held(self);
+}
+
+int lane_doctor(struct lane *lane, utc_t *ret_at, struct error *err)
+{
+    *ret_at = UTC_NEVER;
+    return doctor_step(lane->doctor, &lane->life, is_held, lane, err);
+}
+
 int lane_prune(struct lane *lane, utc_t *ret_at, struct error *err)
 {
     return life_prune(&lane->life, ret_at, err);
@@ -130,6 +141,13 @@ static void start(struct lane *lane)
     lane->again = false;
     uv_timer_stop(&lane->timer);
     uv_queue_work(lane->timer.loop, &lane->work, work, after_work);
+}
+
+void lanes_share_threads(int lanes)
+{
+    AUTO_FREE char *text = mem_printf("%d", lanes);
+
+    setenv("UV_THREADPOOL_SIZE", text, 1);
 }
 
 void lane_init(struct lane *lane, uv_loop_t *loop)

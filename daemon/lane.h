@@ -13,6 +13,7 @@
 
 #include "daemon/care.h"
 #include "daemon/drop/drop.h"
+#include "daemon/life/doctor.h"
 #include "daemon/life/life.h"
 
 struct lane;
@@ -30,6 +31,7 @@ int lane_prune(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err);
 /* Backups; and, once the inventory is damaged, the telling of it: the one lane that then runs. */
 int lane_care(struct lane *lane, utc_t *ret_at, struct error *err);
+int lane_doctor(struct lane *lane, utc_t *ret_at, struct error *err);
 
 /* What the intake lane (intake.c) remembers between two batches. */
 struct intake_state {
@@ -55,7 +57,8 @@ struct lane {
     struct drop *drop;     /* of the intake lane, as the next two */
     const char *drop_path; /* borrowed */
     seconds_t drop_scan;
-    struct care *care; /* of the care lane; borrowed */
+    struct care *care;     /* of the care lane; borrowed */
+    struct doctor *doctor; /* of the doctor's lane; borrowed */
     /* Called on the loop's thread when the lane came to rest. */
     void (*rest)(void *self, bool did_something);
     void *self;
@@ -71,6 +74,8 @@ struct lane {
     utc_t next_at;
 };
 
+/* One thread for each lane, since each may be long at one piece of work; before any of it. */
+void lanes_share_threads(int lanes);
 /* The lane's timer becomes part of the loop; nothing runs before the first poke. The fields above
  * `private` are set. */
 void lane_init(struct lane *lane, uv_loop_t *loop);

@@ -11,6 +11,7 @@
 #include "daemon/api/api.h"
 #include "daemon/care.h"
 #include "daemon/lane.h"
+#include "daemon/surroundings.h"
 #include "daemon/systemd.h"
 #include "daemon/world.h"
 
@@ -23,6 +24,7 @@ enum lane_id {
     LANE_PRUNE,
     LANE_INTAKE,
     LANE_CARE,
+    LANE_DOCTOR,
     LANES
 };
 
@@ -33,6 +35,7 @@ struct loop {
     struct keep *keeper;
     struct real_world *world;
     struct drop *drop;
+    struct doctor *doctor;
     struct api *api;
     struct life api_life;
     struct lane lanes[LANES];
@@ -106,10 +109,10 @@ static int open_keeper(struct loop *loop, struct inventory *inventory, struct er
 /* All lanes, but those without an inventory are never started. */
 static int open_lanes(struct loop *loop, struct error *err)
 {
-    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail,
-                                        lane_prune,    lane_intake,      lane_care};
-    static const char *const names[LANES] = {"renewals", "deployments", "mail",
-                                             "prune",    "intake",      "care"};
+    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail,  lane_prune,
+                                        lane_intake,   lane_care,        lane_doctor};
+    static const char *const names[LANES] = {"renewals", "deployments", "mail",  "prune",
+                                             "intake",   "care",        "doctor"};
 
     for (size_t i = 0; i < LANES; i++) {
         struct inventory *inventory = NULL;
@@ -124,6 +127,7 @@ static int open_lanes(struct loop *loop, struct error *err)
         loop->lanes[i].name = names[i];
         loop->lanes[i].run = runs[i];
     }
+    loop->lanes[LANE_DOCTOR].doctor = loop->doctor;
     loop->lanes[LANE_INTAKE].drop = loop->drop;
     loop->lanes[LANE_INTAKE].drop_path = loop->config->drop;
     loop->lanes[LANE_INTAKE].drop_scan = loop->config->drop_scan;
@@ -170,7 +174,11 @@ static int open_parts(struct loop *loop, struct error *err)
         rc = open_work(loop, err);
     if (damage_is_found(&loop->care.damage))
         rc = open_damaged(loop, err);
-    return rc < 0 ? rc : open_lanes(loop, err);
+    if (rc < 0)
+        return rc;
+    loop->doctor = doctor_new(surroundings_checks, surroundings_count, &loop->config);
+    doctor_ask(loop->doctor, true, clock_now());
+    return open_lanes(loop, err);
 }
 
 static void poke_all(void *self)
@@ -200,6 +208,7 @@ static struct api_context api_context_of(struct loop *loop)
     return (struct api_context){
         .life = &loop->api_life,
         .config = loop->config,
+        .doctor = loop->doctor,
         .poke = poke_all,
         .damage = care_tell,
         .care = &loop->care,
@@ -458,6 +467,7 @@ static void loop_done(struct loop *loop)
     for (size_t i = 0; i < LANES; i++)
         lane_done(&loop->lanes[i]);
     inventory_close(loop->api_life.inventory);
+    doctor_free(loop->doctor);
     drop_close(loop->drop);
     world_close(loop->world);
     keep_close(loop->keeper);
@@ -470,8 +480,6 @@ int loop_run(struct config *config, struct error *err)
 {
     struct loop loop = {.config = config, .started_at = clock_now()};
 
-    /* One for each lane, so that none waits for another's slow peer; room for file systems. */
-    setenv("UV_THREADPOOL_SIZE", "8", 0);
     care_init(&loop.care, config->inventory);
     int rc = open_parts(&loop, err);
     if (rc == 0) {
@@ -479,6 +487,7 @@ int loop_run(struct config *config, struct error *err)
         rc = api_open(config->socket, &context, &loop.api, err);
     }
     if (rc == 0) {
+        lanes_share_threads(LANES);
         life_happened(&loop.api_life, "began", "unlapsed " UNLAPSED_VERSION);
         uv_loop_init(&loop.uv);
         start_handles(&loop);

@@ -66,6 +66,14 @@ static int build_bundle(void *self, int64_t renewal_id, const struct sealed_key 
     return keep_build_bundle(world->keeper, renewal_id, key, leaf, chain, ret, err);
 }
 
+static int check_key(void *self, int64_t renewal_id, const struct sealed_key *key, struct span csr,
+                     struct span cert, struct error *err)
+{
+    const struct real_world *world = self;
+
+    return keep_check(world->keeper, renewal_id, key, csr, cert, err);
+}
+
 static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN], struct error *err)
 {
     const struct real_world *world = self;
@@ -326,6 +334,7 @@ int world_open(const struct config *config, struct keep *keeper, struct real_wor
                       .seal = seal,
                       .reseal = reseal,
                       .build_bundle = build_bundle,
+                      .check_key = check_key,
                       .sign_off = sign_off,
                       .signed_off = signed_off,
                       .read_delivery = read_delivery,

@@ -213,6 +213,33 @@ static int ids_by_text(struct inventory *inventory, const char *sql, const char 
     return statement_ids(&statement, ret, err);
 }
 
+static int ids_above(struct inventory *inventory, int64_t after, size_t limit, struct ids *ret,
+                     struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(
+        inventory, "SELECT id FROM certificates WHERE id > ? ORDER BY id LIMIT ?", &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_int(&statement, after);
+    statement_bind_int(&statement, (int64_t)limit);
+    return statement_ids(&statement, ret, err);
+}
+
+int certificates_after(struct inventory *inventory, int64_t after, size_t limit, certificate_fn fn,
+                       void *self, int64_t *ret_last, struct error *err)
+{
+    AUTO_IDS struct ids ids = {0};
+    int rc = ids_above(inventory, after, limit, &ids, err);
+
+    if (rc == 0)
+        rc = each(inventory, &ids, false, fn, self, err);
+    if (rc == 0)
+        *ret_last = ids.count > 0 ? ids.items[ids.count - 1] : 0;
+    return rc;
+}
+
 int certificates_by_first_name(struct inventory *inventory, const char *name, certificate_fn fn,
                                void *self, struct error *err)
 {

@@ -49,6 +49,9 @@ int certificates_name(struct inventory *inventory, int64_t id, char **ret, struc
 typedef int (*certificate_fn)(void *self, const struct certificate_row *row, struct error *err);
 int certificates_each(struct inventory *inventory, const char *after, size_t limit,
                       certificate_fn fn, void *self, struct error *err);
+/* Those with an id above `after`, in its order; *ret_last is the last one's (0: there is none). */
+int certificates_after(struct inventory *inventory, int64_t after, size_t limit, certificate_fn fn,
+                       void *self, int64_t *ret_last, struct error *err);
 int certificates_count(struct inventory *inventory, int64_t *ret, struct error *err);
 /* Those whose first name is this one; for "*.example.com" also those whose first name has one label
  * before it. Retired ones, too. */

@@ -385,6 +385,13 @@ int inventory_schema(struct inventory *inventory, int64_t *ret, struct error *er
     return pragma_int(inventory, "PRAGMA user_version", ret, err);
 }
 
+void inventory_rest(struct inventory *inventory)
+{
+    while (inventory->kept_count > 0)
+        sqlite3_finalize(inventory->kept[--inventory->kept_count].handle);
+    sqlite3_db_release_memory(inventory->db);
+}
+
 int inventory_value_get(struct inventory *inventory, const char *name, struct blob *ret,
                         struct error *err)
 {

@@ -273,6 +273,33 @@ int renewals_first_by_spki(struct inventory *inventory, int64_t certificate_id,
     return rc;
 }
 
+static int ids_after(struct inventory *inventory, int64_t after, size_t limit, struct ids *ret,
+                     struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, "SELECT id FROM renewals WHERE id > ? ORDER BY id LIMIT ?",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_int(&statement, after);
+    statement_bind_int(&statement, (int64_t)limit);
+    return statement_ids(&statement, ret, err);
+}
+
+int renewals_after(struct inventory *inventory, int64_t after, size_t limit, renewal_fn fn,
+                   void *self, int64_t *ret_last, struct error *err)
+{
+    AUTO_IDS struct ids ids = {0};
+    int rc = ids_after(inventory, after, limit, &ids, err);
+
+    if (rc == 0)
+        rc = each(inventory, &ids, fn, self, err);
+    if (rc == 0)
+        *ret_last = ids.count > 0 ? ids.items[ids.count - 1] : 0;
+    return rc;
+}
+
 static int ids_by_certificate(struct inventory *inventory, int64_t certificate_id, struct ids *ret,
                               struct error *err)
 {

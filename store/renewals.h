@@ -72,6 +72,9 @@ int renewals_by_spki(struct inventory *inventory, const uint8_t spki_sha256[SHA2
  * requests. E_NOT_FOUND. */
 int renewals_first_by_spki(struct inventory *inventory, int64_t certificate_id,
                            const uint8_t spki_sha256[SHA256_LEN], int64_t *ret, struct error *err);
+/* Those with an id above `after`, in its order; *ret_last is the last one's (0: there is none). */
+int renewals_after(struct inventory *inventory, int64_t after, size_t limit, renewal_fn fn,
+                   void *self, int64_t *ret_last, struct error *err);
 /* Newest first. */
 int renewals_by_certificate(struct inventory *inventory, int64_t certificate_id, renewal_fn fn,
                             void *self, struct error *err);

@@ -142,6 +142,15 @@ static int put_drop(const struct api_call *call, json_t *reply, json_t *problems
     return 0;
 }
 
+static void add_unwell(void *self, const struct doctor_outcome *outcome)
+{
+    if (outcome->result != DOCTOR_BAD)
+        return;
+    AUTO_FREE char *text = mem_printf("doctor: %s: wanted: %s; \"unlapse doctor\" says more",
+                                      outcome->check->name, outcome->check->means);
+    add_problem(self, NULL, text);
+}
+
 /* The certificate whose next action comes first, and that action as the inventory has planned it.
  */
 static int find_next(struct inventory *inventory, struct certificate_row *ret, struct error *err)
@@ -275,6 +284,8 @@ HANDLER(get_status)
         put_unread(call, reply);
         rc = 0;
     }
+    if (context->doctor)
+        doctor_read(context->doctor, &(struct doctor_run){0}, add_unwell, problems);
     json_put(reply, "problems", json_incref(problems));
     return rc;
 }

@@ -38,11 +38,13 @@ HANDLER(post_trust);
 HANDLER(delete_trust);
 HANDLER(get_certificates);
 HANDLER(get_certificate);
+HANDLER(get_doctor);
 HANDLER(get_explain);
 HANDLER(get_history);
 HANDLER(get_key);
 HANDLER(get_request);
 HANDLER(post_certificate);
+HANDLER(post_doctor);
 HANDLER(post_renewal);
 
 #endif

@@ -4,6 +4,8 @@
 
 static const struct route routes[] = {
     {"GET", "/v1/status", get_status, 200, true},
+    {"GET", "/v1/doctor", get_doctor, 200, false},
+    {"POST", "/v1/doctor", post_doctor, 200, false},
     {"GET", "/v1/history", get_history, 200, false},
     {"GET", "/v1/audit", get_audit, 200, false},
     {"GET", "/v1/audit/verify", get_audit_verify, 200, false},

@@ -111,6 +111,7 @@ VERB(verb_backup);
 VERB(verb_audit);
 VERB(verb_check);
 VERB(verb_check_config);
+VERB(verb_doctor);
 VERB(verb_explain);
 VERB(verb_help);
 VERB(verb_history);

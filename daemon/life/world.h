@@ -38,6 +38,9 @@ struct world {
     int (*build_bundle)(void *self, int64_t renewal_id, const struct sealed_key *key,
                         struct span leaf, const struct blobs *chain, struct bundle *ret,
                         struct error *err);
+    /* Proves that a sealed key opens and fits a CSR or certificate (keeper_check). */
+    int (*check_key)(void *self, int64_t renewal_id, const struct sealed_key *key, struct span csr,
+                     struct span cert, struct error *err);
     /* keeper_sign_off, keeper_signed_off */
     int (*sign_off)(void *self, struct span message, uint8_t ret_mac[SHA256_LEN],
                     struct error *err);

@@ -11,6 +11,7 @@
 #include "store/disclosed.h"
 #include "store/events.h"
 #include "store/fetches.h"
+#include "store/invariants.h"
 #include "store/notices.h"
 #include "store/quarantine.h"
 #include "store/renewals.h"
@@ -373,6 +374,26 @@ START_TEST(the_index_meant_is_the_index_used)
 }
 END_TEST
 
+/* A page of rows by their ids, and what belongs to each of them by index. */
+START_TEST(an_invariant_reads_its_page_only)
+{
+    for (size_t i = 0; i < invariants_count(); i++) {
+        const char *const sqls[] = {invariants_at(i)->page, invariants_at(i)->broken};
+
+        for (size_t k = 0; k < COUNT_OF(sqls); k++) {
+            char plan[4096];
+
+            plan_of(sqls[k], plan, sizeof plan);
+            ck_assert_msg(!strstr(plan, "TEMP B-TREE") && !strstr(plan, "AUTOMATIC"), "%s: %s",
+                          invariants_at(i)->name, plan);
+            for (const char *scan = plan; (scan = strstr(scan, "SCAN ")); scan += 5)
+                ck_assert_msg(strncmp(scan, "SCAN (subquery", 14) == 0, "%s: %s",
+                              invariants_at(i)->name, plan);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store/plans");
@@ -381,6 +402,7 @@ int main(void)
     tcase_add_checked_fixture(plans, setup, teardown);
     tcase_add_test(plans, nothing_is_scanned_or_sorted);
     tcase_add_test(plans, the_index_meant_is_the_index_used);
+    tcase_add_test(plans, an_invariant_reads_its_page_only);
     suite_add_tcase(suite, plans);
     return testing_run(suite);
 }

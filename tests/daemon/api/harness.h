@@ -27,6 +27,8 @@ struct harness {
     char *backups; /* a folder that is not there yet */
     utc_t now;
     int pokes;
+    struct doctor *doctor; /* works when it is poked */
+    bool doctor_rests;     /* or does not */
 };
 
 /* The harness must stay where it is. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "daemon/life/doctor.h"
 #include "store/deliveries.h"
 #include "store/events.h"
 
@@ -64,6 +65,14 @@ static int build_bundle(void *self, int64_t id, const struct sealed_key *key, st
     struct scene *scene = self;
 
     TICKED(scene, keeper_build_bundle(scene->keeper, id, key, leaf, chain, ret, ret_err));
+}
+
+static int check_key(void *self, int64_t id, const struct sealed_key *key, struct span csr,
+                     struct span cert, struct error *ret_err)
+{
+    const struct scene *scene = self;
+
+    return keeper_check(scene->keeper, id, key, csr, cert, ret_err);
 }
 
 static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN],
@@ -325,6 +334,7 @@ static const struct world functions = {
     .seal = seal,
     .reseal = reseal,
     .build_bundle = build_bundle,
+    .check_key = check_key,
     .sign_off = sign_off,
     .signed_off = signed_off,
     .read_delivery = read_delivery,
@@ -459,6 +469,31 @@ void scene_restart(struct scene *scene)
     scene_start(scene);
 }
 
+static void ck_outcome(void *self, const struct doctor_outcome *outcome)
+{
+    (void)self;
+    ck_assert_msg(outcome->result == DOCTOR_GOOD, "%s: %s: %s (%d): %s", outcome->check->name,
+                  outcome->check->means, doctor_result_text(outcome->result),
+                  (int)outcome->told.broken, outcome->told.count > 0 ? outcome->told.items[0] : "");
+}
+
+void scene_examine(struct scene *scene)
+{
+    struct doctor *doctor = doctor_new(NULL, 0, NULL);
+    struct doctor_run run;
+    struct world world = functions; /* also where the test has put another one */
+    struct life life = scene->life;
+
+    world.self = scene;
+    life.world = &world;
+    doctor_ask(doctor, false, scene->now);
+    while (doctor_step(doctor, &life, NULL, NULL, &err) == 0)
+        ;
+    doctor_read(doctor, &run, ck_outcome, NULL);
+    ck_assert(!run.running);
+    doctor_free(doctor);
+}
+
 int64_t scene_trail(struct scene *scene)
 {
     struct trail_proof proof = {.more = true};
@@ -476,8 +511,10 @@ int64_t scene_trail(struct scene *scene)
 
 void scene_done(struct scene *scene)
 {
-    if (scene->life.inventory)
+    if (scene->life.inventory) {
+        scene_examine(scene);
         scene_trail(scene);
+    }
     inventory_close(scene->life.inventory);
     keeper_free(scene->keeper);
     anchors_free(scene->anchors);
