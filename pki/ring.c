@@ -30,11 +30,10 @@ int ring_find(const struct ring *ring, const uint8_t id[SEALING_ID_LEN], struct 
     char wanted[ID_TEXT_MAX], got[ID_TEXT_MAX];
 
     if (!key)
-        return error_set(err, E_CORRUPT,
-                         "sealed key: does not open: wanted the sealing key %s, got %s%s",
-                         text_hex(id, SEALING_ID_LEN, wanted),
-                         text_hex(ring->keys[0].id, SEALING_ID_LEN, got),
-                         ring->count > 1 ? " and older ones" : "");
+        return error_set(
+            err, E_CORRUPT, "sealed key: does not open: wanted the sealing key %s, got %s%s",
+            text_hex(id, SEALING_ID_LEN, wanted), text_hex(ring->keys[0].id, SEALING_ID_LEN, got),
+            ring->count > 1 ? " and older ones" : "");
     *ret = *key;
     return 0;
 }
@@ -79,8 +78,8 @@ static bool is_old_name(const char *entry, const char *name)
 static int add_old_files(struct ring *ring, const char *path, struct error *err)
 {
     const char *slash = strrchr(path, '/');
-    AUTO_FREE char *folder = slash ? mem_printf("%.*s", (int)(slash - path) + 1, path)
-                                   : mem_strdup(".");
+    AUTO_FREE char *folder =
+        slash ? mem_printf("%.*s", (int)(slash - path) + 1, path) : mem_strdup(".");
     __attribute__((cleanup(close_dir))) DIR *dir = opendir(folder);
     int rc = 0;
 
