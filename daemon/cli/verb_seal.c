@@ -15,7 +15,6 @@ static enum cli_exit take(void *self, struct cli *cli, int option, const char *v
     return CLI_OK;
 }
 
-/* "FILE.old-ID", once for each, after a label. */
 static void put_older(struct cli *cli, const json_t *json, const char *label, const char *key,
                       const char *none, struct error *bad)
 {

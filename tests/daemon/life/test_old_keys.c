@@ -187,7 +187,7 @@ START_TEST(what_waits_for_its_chain_is_set_aside)
     AUTO_BLOB struct blob csr = scene_csr(&scene);
     const struct authority *waits =
         authority_make(middle, &(struct authority_plan){.csr = blob_span(&csr)});
-    int64_t id = 0, waiting = 0;
+    int64_t id = 0;
 
     ck_assert(scene_deliver(&scene, "waits.pem", span_text(authority_pem(waits))));
     ck_ok(life_renew(&scene.life, "www", true, "uid 0", &id, &err));
@@ -200,7 +200,6 @@ START_TEST(what_waits_for_its_chain_is_set_aside)
     ck_ok(renewals_get(scene.life.inventory, 2, &row, &err));
     ck_assert(row.received_at != UTC_NEVER);
     ck_assert_int_ne(row.rejected_at, UTC_NEVER);
-    (void)waiting;
 }
 END_TEST
 
