@@ -158,19 +158,18 @@ static int keep_old(const char *path, const struct seal_key *old, struct error *
 {
     AUTO_SEAL_KEY struct seal_key there = {0};
     AUTO_FREE char *kept = seal_old_path(path, old->id);
-    AUTO_FD int dir = -1;
-    const char *name;
-    int rc = file_open_parent(kept, &dir, &name, err);
+    struct error why = {0};
+    int rc = read_key(kept, &there, &why);
 
-    if (rc == 0)
-        rc = place_key(dir, name, span_of(old->secret, SEAL_KEY_LEN), err);
-    if (rc != 0 && rc != E_EXISTS)
-        return error_wrap(err, rc, "sealing key %s: cannot keep the old one", path);
-    rc = read_key(kept, &there, err);
-    if (rc == 0 && !is_same(&there, old))
-        rc = error_set(err, E_CORRUPT, "sealing key %s: wanted the key of that name, got another",
-                       kept);
-    return rc;
+    /* It was kept before, by a change that got no further or that was undone by hand. */
+    if (rc == 0 && is_same(&there, old))
+        return 0;
+    if (rc != E_NOT_FOUND)
+        return error_set(err, E_EXISTS,
+                         "sealing key %s: wanted to keep the old key as %s, got another file there",
+                         path, kept);
+    rc = file_replace(kept, span_of(old->secret, SEAL_KEY_LEN), FILE_PRIVATE, err);
+    return rc < 0 ? error_wrap(err, rc, "sealing key %s: cannot keep the old one", path) : 0;
 }
 
 static int write_new(const char *path, struct error *err)

@@ -20,13 +20,16 @@
 #define OTHER_ALLOCATOR
 #endif
 
-enum { KEY_MAX = 256, CHUNK = 1 << 16 };
+enum { KEY_MAX = 256, CHUNK = 1 << 16, SECRET_LEN = 32, SECRETS_MAX = 4 };
 
 static struct error err;
 
 /* What is looked for, where the search does not look: every byte is inverted. */
 static uint8_t inverted[KEY_MAX];
 static size_t inverted_len;
+/* Sealing keys likewise. */
+static uint8_t secrets[SECRETS_MAX][SECRET_LEN];
+static size_t secret_count;
 
 /* The PKCS#8 in a PEM block, without a copy of it in the heap. */
 static void remember(const struct blob *pem)
@@ -60,6 +63,32 @@ static bool is_key(const uint8_t *at)
     return true;
 }
 
+/* The sealing key in a file, without a copy of it in the heap. */
+static void remember_secret(const char *path)
+{
+    uint8_t *to = secrets[secret_count++];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    ck_assert_int_eq(SECRET_LEN, read(fd, to, SECRET_LEN));
+    for (size_t i = 0; i < SECRET_LEN; i++)
+        to[i] = (uint8_t)~to[i];
+    close(fd);
+}
+
+/* Without its beginning, for the same reason. */
+static bool is_secret(const uint8_t *at)
+{
+    for (size_t k = 0; k < secret_count; k++) {
+        size_t i = 2 * sizeof(void *);
+
+        while (i < SECRET_LEN && (at[i] ^ secrets[k][i]) == 0xFF)
+            i++;
+        if (i == SECRET_LEN)
+            return true;
+    }
+    return false;
+}
+
 static size_t count_in(int memory, size_t from, size_t to)
 {
     enum { OVERLAP = 32 };
@@ -71,7 +100,7 @@ static size_t count_in(int memory, size_t from, size_t to)
         ssize_t got = pread(memory, chunk, wanted, (off_t)from);
 
         for (ssize_t i = 0; i + OVERLAP <= got; i++)
-            count += is_key(chunk + i);
+            count += is_key(chunk + i) || is_secret(chunk + i);
     }
     mem_wipe(chunk, sizeof chunk);
     return count;
@@ -125,6 +154,11 @@ static size_t copies_left(void)
         authority_make(root, &(struct authority_plan){.csr = blob_span(&csr)});
     ck_ok(keeper_build_bundle(keeper, 1, &key, authority_der(leaf), &chain, &bundle, &err));
     remember(&bundle.parts[BUNDLE_KEY]);
+    remember_secret(path);
+    ck_ok(keeper_rotate(keeper, &err));
+    remember_secret(path);
+    AUTO_BLOB struct blob sealed = {0};
+    ck_ok(keeper_reseal(keeper, 1, &key, 1, &sealed, &err));
     /* One that is there on purpose is found. */
     uint8_t *planted = mem_alloc(1, KEY_MAX);
     for (size_t i = 0; i < inverted_len; i++)
