@@ -103,6 +103,8 @@ int ring_load(const char *path, bool create, struct ring *ret, struct error *err
 
     ret->count = 1;
     if (rc == 0)
+        rc = seal_sync_folder(path, err);
+    if (rc == 0)
         rc = add_old_files(ret, path, err);
     if (rc < 0)
         ring_wipe(ret);

@@ -42,6 +42,9 @@ int seal_load_key(const char *path, bool create, struct seal_key *ret, struct er
  */
 int seal_replace_key(const char *path, const struct seal_key *old, struct seal_key *ret,
                      struct error *err);
+/* Whoever renamed the key into its place may have died before that was on the disk: nothing may be
+ * sealed under it before it is. A folder that cannot be synced holds nothing that was renamed. */
+int seal_sync_folder(const char *path, struct error *err);
 /* PATH.old-ID, ID in hexadecimal; owned by the caller. */
 char *seal_old_path(const char *path, const uint8_t id[SEALING_ID_LEN]);
 

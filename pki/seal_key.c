@@ -141,6 +141,17 @@ int seal_load_key(const char *path, bool create, struct seal_key *ret, struct er
     return rc < 0 ? rc : read_key(path, ret, err);
 }
 
+int seal_sync_folder(const char *path, struct error *err)
+{
+    AUTO_FD int dir = -1;
+    const char *name;
+    int rc = file_open_parent(path, &dir, &name, err);
+
+    if (rc < 0 || fsync(dir) == 0 || errno == EINVAL || errno == EROFS)
+        return rc;
+    return error_set_errno(err, errno, "sealing key %s: cannot sync its folder", path);
+}
+
 char *seal_old_path(const char *path, const uint8_t id[SEALING_ID_LEN])
 {
     char hex[2 * SEALING_ID_LEN + 1];
@@ -205,6 +216,8 @@ int seal_replace_key(const char *path, const struct seal_key *old, struct seal_k
         rc = keep_old(path, old, err);
         if (rc == 0)
             rc = write_new(path, err);
+    } else {
+        rc = seal_sync_folder(path, err);
     }
     return rc < 0 ? rc : read_key(path, ret, err);
 }
