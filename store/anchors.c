@@ -8,6 +8,7 @@ void anchor_row_done(struct anchor_row *row)
     free(row->subject);
     free(row->added_by);
     free(row->comment);
+    free(row->removed_by);
     *row = (struct anchor_row){0};
 }
 
@@ -54,8 +55,8 @@ static int get(struct inventory *inventory, int64_t id, struct anchor_row *ret, 
 {
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(inventory,
-                            "SELECT sha256, der, subject, not_after, added_at, added_by, comment"
-                            " FROM anchors WHERE id = ?",
+                            "SELECT sha256, der, subject, not_after, added_at, added_by, comment,"
+                            " removed_at, removed_by FROM anchors WHERE id = ?",
                             &statement, err);
 
     if (rc < 0)
@@ -72,7 +73,38 @@ static int get(struct inventory *inventory, int64_t id, struct anchor_row *ret, 
     ret->added_at = statement_read_utc(&statement);
     ret->added_by = statement_read_text(&statement);
     ret->comment = statement_read_text(&statement);
+    ret->removed_at = statement_read_utc(&statement);
+    ret->removed_by = statement_read_text(&statement);
     return 0;
+}
+
+static int id_removed(struct inventory *inventory, const char *subject, utc_t since,
+                      int64_t *ret_id, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory,
+                            "SELECT id FROM anchors AS gone WHERE subject = ? AND removed_at >= ?"
+                            " AND NOT EXISTS (SELECT 1 FROM anchors WHERE sha256 = gone.sha256"
+                            " AND removed_at IS NULL) ORDER BY removed_at DESC, id DESC LIMIT 1",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_text(&statement, subject);
+    statement_bind_utc(&statement, since);
+    rc = statement_one(&statement, err, "removed trust anchor %s", subject);
+    if (rc == 0)
+        *ret_id = statement_read_int(&statement);
+    return rc;
+}
+
+int anchors_find_removed(struct inventory *inventory, const char *subject, utc_t since,
+                         struct anchor_row *ret, struct error *err)
+{
+    int64_t id = 0;
+    int rc = id_removed(inventory, subject, since, &id, err);
+
+    return rc < 0 ? rc : get(inventory, id, ret, err);
 }
 
 static int ids_in_force(struct inventory *inventory, struct ids *ret, struct error *err)

@@ -15,6 +15,8 @@ struct anchor_row {
     utc_t added_at;
     char *added_by; /* "uid 0" */
     char *comment;  /* may be NULL */
+    utc_t removed_at;
+    char *removed_by; /* NULL: it is in force */
 };
 void anchor_row_done(struct anchor_row *row);
 #define AUTO_ANCHOR __attribute__((cleanup(anchor_row_done)))
@@ -30,6 +32,10 @@ typedef int (*anchor_fn)(void *self, const struct anchor_row *row, struct error 
 int anchors_each(struct inventory *inventory, anchor_fn fn, void *self, struct error *err);
 /* The DER of those in force, for chain_order.added_anchors. */
 int anchors_ders(struct inventory *inventory, struct blobs *ret, struct error *err);
+/* The one of that subject that was removed last, at `since` or later, and did not come back;
+ * E_NOT_FOUND. */
+int anchors_find_removed(struct inventory *inventory, const char *subject, utc_t since,
+                         struct anchor_row *ret, struct error *err);
 int anchors_count(struct inventory *inventory, int64_t *ret, struct error *err);
 
 #endif

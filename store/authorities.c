@@ -314,14 +314,25 @@ int authorities_each(struct inventory *inventory, int64_t after, size_t limit, a
     return walk(inventory, &statement, fn, self, err);
 }
 
-int authorities_count(struct inventory *inventory, int64_t *ret, struct error *err)
+static int read_number(struct inventory *inventory, const char *sql, int64_t *ret,
+                       struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
-    int rc = statement_open(inventory, "SELECT count(*) FROM authorities", &statement, err);
+    int rc = statement_open(inventory, sql, &statement, err);
 
     if (rc == 0)
-        rc = statement_one(&statement, err, "count");
+        rc = statement_one(&statement, err, "number");
     if (rc == 0)
         *ret = statement_read_int(&statement);
     return rc;
+}
+
+int authorities_count(struct inventory *inventory, int64_t *ret, struct error *err)
+{
+    return read_number(inventory, "SELECT count(*) FROM authorities", ret, err);
+}
+
+int authorities_newest(struct inventory *inventory, int64_t *ret, struct error *err)
+{
+    return read_number(inventory, "SELECT max(id) FROM authorities", ret, err);
 }

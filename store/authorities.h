@@ -75,5 +75,8 @@ int authorities_each(struct inventory *inventory, int64_t after, size_t limit, a
                      void *self, struct error *err);
 
 int authorities_count(struct inventory *inventory, int64_t *ret, struct error *err);
+/* The greatest id of all, 0 when there is none: ids only grow, so whoever remembers it sees that
+ * something has joined. */
+int authorities_newest(struct inventory *inventory, int64_t *ret, struct error *err);
 
 #endif

@@ -1,6 +1,11 @@
 #include "daemon/api/why.h"
 
+#include <stdio.h>
+
+#include "store/anchors.h"
+#include "store/authorities.h"
 #include "store/deployments.h"
+#include "store/disclosed.h"
 #include "store/quarantine.h"
 
 #include "daemon/api/json.h"
@@ -66,6 +71,93 @@ static void about_chain(const struct api_call *call, const struct view *view, js
         json_append_text(why, "No chain that lives longer is known: bring the authority's current "
                               "intermediate certificates.");
     chain_end_done(&end);
+}
+
+/* The issuer of the last certificate of its chain, "" when that cannot be told; *ret_proved: an
+ * anchor vouches for that certificate today. */
+static void chain_top(struct inventory *inventory, const struct renewal_row *accepted,
+                      char ret_issuer[CERT_DN_MAX], bool *ret_proved)
+{
+    AUTO_BLOBS struct blobs chain = {0};
+    AUTO_CERT struct cert top = {0};
+    AUTO_AUTHORITY struct authority_row row = {0};
+
+    ret_issuer[0] = '\0';
+    *ret_proved = false;
+    if (renewals_chain(inventory, accepted->id, &chain, NULL) < 0)
+        return;
+    const struct blob *last = chain.count > 0 ? &chain.items[chain.count - 1] : &accepted->leaf;
+    if (cert_parse(blob_span(last), &top, NULL) < 0)
+        return;
+    snprintf(ret_issuer, CERT_DN_MAX, "%s", top.issuer);
+    *ret_proved =
+        authorities_get(inventory, top.sha256, &row, NULL) == 0 && row.anchored_at != UTC_NEVER;
+}
+
+/* Its anchor was taken away after it was accepted, and nothing else vouches for its chain. */
+static void about_anchor(const struct api_call *call, const struct view *view, json_t *why)
+{
+    struct inventory *inventory = call->context->life->inventory;
+    AUTO_RENEWAL struct renewal_row accepted = {0};
+    AUTO_ANCHOR struct anchor_row gone = {0};
+    char issuer[CERT_DN_MAX], at[UTC_TEXT_MAX];
+    bool proved;
+
+    if (view->facts.retired_at != UTC_NEVER ||
+        renewals_accepted(inventory, view->row->id, &accepted, NULL) < 0)
+        return;
+    chain_top(inventory, &accepted, issuer, &proved);
+    if (proved || anchors_find_removed(inventory, issuer, accepted.accepted_at, &gone, NULL) < 0)
+        return;
+    json_append_text(why,
+                     "The trust anchor %s, to which its chain leads, was removed at %s by %s: what "
+                     "is installed stays, but the next certificate is only accepted when it leads "
+                     "to another one.",
+                     gone.subject, utc_format_plain(gone.removed_at, at), gone.removed_by);
+}
+
+static bool is_disclosed(const struct api_call *call, const struct renewal_row *row, utc_t *ret_at)
+{
+    return disclosed_find(call->context->life->inventory, row->key.spki_sha256, ret_at, NULL) ==
+               0 &&
+           *ret_at != UTC_NEVER;
+}
+
+/* The key of what was accepted last, or of the open request, lay in the drop folder. */
+static void about_disclosed(const struct api_call *call, const struct view *view, json_t *why)
+{
+    struct inventory *inventory = call->context->life->inventory;
+    AUTO_RENEWAL struct renewal_row accepted = {0};
+    AUTO_RENEWAL struct renewal_row open = {0};
+    char at[UTC_TEXT_MAX];
+    utc_t then = UTC_NEVER, open_then = UTC_NEVER;
+    bool has_open = renewals_open(inventory, view->row->id, &open, NULL) == 0;
+    bool open_too = has_open && is_disclosed(call, &open, &open_then);
+    bool in_use = renewals_accepted(inventory, view->row->id, &accepted, NULL) == 0 &&
+                  is_disclosed(call, &accepted, &then);
+
+    if (view->facts.retired_at != UTC_NEVER || (!open_too && !in_use))
+        return;
+    json_append_text(why,
+                     "The key of %s lay in the drop folder at %s and must be considered disclosed.",
+                     in_use ? "the newest accepted certificate" : "its open request",
+                     utc_format_plain(in_use ? then : open_then, at));
+    if (!has_open || open_too)
+        json_append_text(why,
+                         "Only another key helps: run \"unlapse renew %s%s\" and order with "
+                         "the new CSR.",
+                         view->row->name, has_open ? " --again" : "");
+    else
+        json_append_text(why,
+                         "The open request has another key: order with its CSR (unlapse "
+                         "request %s).",
+                         view->row->name);
+    if (view->policy->gates[GATE_DISCLOSED] == SEVERITY_REFUSE)
+        json_append_text(why,
+                         "Where nobody can have read that key, the gate disclosed-key of "
+                         "policy \"%s\" may be set to warn; certificates for it are refused "
+                         "until then.",
+                         view->policy->name);
 }
 
 static void about_leaf(const struct renewal_row *open, json_t *why)
@@ -235,6 +327,8 @@ int why_append(const struct api_call *call, const struct view *view, json_t *why
     rc = about_targets(call, view, why, errors, err);
     about_due(view, call->now, why);
     about_chain(call, view, why);
+    about_anchor(call, view, why);
+    about_disclosed(call, view, why);
     if (rc != 0)
         return rc;
     rc = renewals_open(call->context->life->inventory, view->row->id, &open, err);

@@ -22,6 +22,7 @@ struct addition {
     const struct life_add *asked;
     struct certificate_row row;
     struct found *found; /* one for each target */
+    bool new_authority;  /* the pool knows one more since */
 };
 
 static void addition_done(struct addition *in)
@@ -164,6 +165,7 @@ static int keep_chain(struct addition *in, const struct found *found, struct err
         int rc = authority_take(in->life, der, &cert, &is_new, err);
         if (rc < 0)
             return rc;
+        in->new_authority = in->new_authority || is_new;
     }
     return 0;
 }
@@ -270,16 +272,20 @@ static int add_targets(struct addition *in, struct error *err)
     return 0;
 }
 
-/* What came for these keys before they were known, once everything is there that it is for. */
+/* What came for these keys before they were known, and what waits for the authorities beside them,
+ * once everything is there that it is for. */
 static int look_again(struct addition *in, struct error *err)
 {
     AUTO_FREE char *why = mem_printf("the certificate %s, which was added", in->row.name);
+    AUTO_BUF struct buf unused;
     int rc = 0;
+
+    buf_init(&unused, BUF_MAX_RECEIPT);
 
     for (size_t i = 0; rc == 0 && i < in->asked->target_count; i++)
         if (in->found[i].present)
             rc = look_again_for_key(in->life, in->found[i].leaf.spki_sha256, why, err);
-    return rc;
+    return rc == 0 && in->new_authority ? chains_complete(in->life, why, &unused, err) : rc;
 }
 
 static int write_down(struct addition *in, struct error *err)

@@ -216,17 +216,20 @@ int authority_tell(struct life *life, const struct object *object, bool is_new, 
                utc_format_plain(cert->not_after, text));
     if (object->origin[0] != '\0')
         buf_printf(receipt, "   Found in: %s\n", object->origin);
+    /* The proof of a root that is no anchor has failed a moment ago: it costs as much again. */
+    bool is_stranger = cert->self_signed && !is_anchored(life, cert);
+    bool proved =
+        !is_stranger && is_proved(&proof, blob_span(&object->der), cert->not_before, &chain, &why);
+    if (proved && memcmp(chain.anchor_sha256, cert->sha256, SHA256_LEN) == 0) {
+        buf_add_text(receipt, "   It is a trust anchor already: nothing to do.\n");
+        return 0;
+    }
     buf_printf(receipt, "   %s\n",
                is_new ? "Kept as material for chains. It is not trusted because of that."
                       : "Known already: nothing to do.");
-    /* The proof of a root that is no anchor has failed a moment ago: it costs as much again. */
-    bool is_stranger = cert->self_signed && !is_anchored(life, cert);
-    if (is_stranger || !is_proved(&proof, blob_span(&object->der), cert->not_before, &chain, &why))
+    if (!proved)
         return tell_stranger(life, cert, &why, receipt, err);
-    if (memcmp(chain.anchor_sha256, cert->sha256, SHA256_LEN) == 0)
-        buf_add_text(receipt, "   It is a trusted root already.\n");
-    else
-        buf_printf(receipt, "   It leads to the trusted root %s.\n", chain.anchor);
+    buf_printf(receipt, "   It leads to the trusted root %s.\n", chain.anchor);
     return 0;
 }
 

@@ -91,28 +91,20 @@ const struct life_verdict *life_batch_verdict(const struct life_batch *batch, si
     return &batch->verdicts[at];
 }
 
-/* A failure of the environment would strike the next file too. */
-static bool is_inventory_failure(int rc)
-{
-    return code_retry(rc) == RETRY_TRANSIENT || rc == E_CORRUPT;
-}
-
 /* A file that fails is undone alone; negative: nothing of the batch can stay. */
 static int take_one(struct intake *in, struct life_verdict *ret, struct error *err)
 {
-    struct inventory *inventory = in->life->inventory;
-    int rc = inventory_part_begin(inventory, err);
+    int rc = life_part_begin(in->life, err);
 
     if (rc < 0)
         return rc;
-    rc = intake_take(in, err);
-    if (rc < 0 && is_inventory_failure(rc))
-        return rc;
-    if (rc < 0) {
-        ret->failed = rc;
+    int taken = intake_take(in, err);
+    rc = life_part_end(in->life, taken, err);
+    if (rc == 0 && taken < 0) {
+        ret->failed = taken;
         ret->reason = mem_strdup(err->text);
     }
-    return inventory_part_end(inventory, rc == 0, err);
+    return rc;
 }
 
 /* The receipt of the file that brought the news says what it completed, and whoever else's receipt
@@ -130,7 +122,7 @@ static int complete_chains(struct life_batch *batch, struct error *err)
     if (!news)
         return 0;
     LOG_CONTEXT("delivery=%s", news->name);
-    int rc = chains_complete(batch->life, news->name, &lines, err);
+    int rc = chains_complete_when_new(batch->life, news->name, &lines, err);
     if (rc < 0 || lines.len == 0)
         return rc;
     rc = deliveries_get(batch->life->inventory, news->delivery_id, &row, err);

@@ -2,9 +2,11 @@
  * configuration, may complete them. */
 #include "daemon/life/leaf.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "store/authorities.h"
 
 /* A leaf that waited, and everything it is judged with again. */
 struct waiting_leaf {
@@ -178,19 +180,85 @@ struct completion {
     struct buf *receipt;
 };
 
+/* One that fails keeps no other one waiting, nor what brought the news. */
 static int complete_row(void *self, const struct renewal_row *row, struct error *err)
 {
     struct completion *by = self;
+    AUTO_BUF struct buf lines;
+    int rc = life_part_begin(by->life, err);
 
-    return chain_complete(by->life, row->id, by->file, by->receipt, err);
+    if (rc < 0)
+        return rc;
+    LOG_CONTEXT("renewal=%" PRId64, row->id);
+    buf_init(&lines, BUF_MAX_RECEIPT);
+    int completed = chain_complete(by->life, row->id, by->file, &lines, err);
+    rc = life_part_end(by->life, completed, err);
+    if (rc == 0 && completed < 0)
+        log_warn("not-completed", "%s", err->text);
+    else if (rc == 0)
+        buf_add_text(by->receipt, buf_text(&lines));
+    return rc;
+}
+
+/* What the last look knew: the newest authority of the pool, and when that was. */
+enum { LOOK_AGAIN_AFTER = 600 };
+static const char looked_key[] = "chains-looked-at";
+
+struct looked {
+    int64_t newest;
+    utc_t at;
+};
+
+static int note_look(struct life *life, struct error *err)
+{
+    struct looked looked = {.at = life->world->now(life->world->self)};
+    int rc = authorities_newest(life->inventory, &looked.newest, err);
+
+    return rc < 0 ? rc
+                  : inventory_value_set(life->inventory, looked_key,
+                                        span_of(&looked, sizeof looked), err);
+}
+
+/* Copies of what is known come as often as strangers like, and each look walks over all that wait.
+ * What joined the pool without one (a fetch that was broken off) counts as new, and a person who
+ * brings a copy on purpose is not left waiting either: the clock may have been wrong. */
+static int is_due(struct life *life, bool *ret, struct error *err)
+{
+    AUTO_BLOB struct blob value = {0};
+    struct looked looked = {0};
+    int64_t newest = 0;
+    struct error none = {0};
+    utc_t now = life->world->now(life->world->self);
+    int rc = authorities_newest(life->inventory, &newest, err);
+
+    if (rc < 0)
+        return rc;
+    rc = inventory_value_get(life->inventory, looked_key, &value, &none);
+    if (rc < 0 && rc != E_NOT_FOUND)
+        return error_set(err, rc, "%s", none.text);
+    if (value.len == sizeof looked)
+        memcpy(&looked, value.data, sizeof looked);
+    *ret = newest > looked.newest || now < looked.at || now - looked.at >= LOOK_AGAIN_AFTER;
+    return 0;
+}
+
+int chains_complete_when_new(struct life *life, const char *file, struct buf *receipt,
+                             struct error *err)
+{
+    bool due = false;
+    int rc = is_due(life, &due, err);
+
+    return rc < 0 || !due ? rc : chains_complete(life, file, receipt, err);
 }
 
 int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err)
 {
     struct completion by = {life, file, receipt};
     size_t again = 0;
-    int rc = renewals_waiting_chain(life->inventory, complete_row, &by, err);
+    int rc = note_look(life, err);
 
+    if (rc == 0)
+        rc = renewals_waiting_chain(life->inventory, complete_row, &by, err);
     if (rc == 0)
         rc = look_again_for_chain(life, file, receipt, err);
     if (rc == 0)

@@ -112,7 +112,7 @@ int delivered_renewal(struct life *life, const struct certificate_row *certifica
     if (rc < 0)
         return rc;
     if (memcmp(made.key.spki_sha256, input->cert->spki_sha256, SHA256_LEN) != 0)
-        return error_set(err, E_CORRUPT,
+        return error_set(err, E_REFUSED,
                          "the key in %s: wanted that of its certificate, got "
                          "another one",
                          input->file);

@@ -106,23 +106,62 @@ static char *whose(const struct match *match)
     return mem_printf("a key that the certificate %s no longer uses (%s)", name, request);
 }
 
+/* The open request has a key that nobody else has, or gets one. */
+static int is_fresh(struct life *life, const struct renewal_row *open, bool *ret, struct error *err)
+{
+    utc_t known = UTC_NEVER;
+    int rc = open->id != 0 && open->csr.len > 0
+                 ? disclosed_find(life->inventory, open->key.spki_sha256, &known, err)
+                 : 0;
+
+    *ret = open->id != 0 && known == UTC_NEVER;
+    return rc;
+}
+
+int keys_begin_anew(struct life *life, const struct match *match, char **ret, struct error *err)
+{
+    const struct renewal_row *open = &match->open;
+    const char *name = match->certificate.name;
+    bool fresh = false;
+    int rc = is_fresh(life, open, &fresh, err);
+
+    if (rc < 0)
+        return rc;
+    AUTO_FREE char *request = match_request_name(open);
+    if (!fresh)
+        *ret = mem_printf("Run \"unlapse renew %s%s\" on %s now and order with the new CSR", name,
+                          open->id != 0 ? " --again" : "", life->host);
+    else if (open->csr.len == 0)
+        *ret = mem_printf("A request with a new key is open already: order with its CSR, which "
+                          "comes with the next mail (or by \"unlapse request %s\" on %s)",
+                          name, life->host);
+    else
+        *ret = mem_printf("Order with %s, if that is not done yet (\"unlapse request %s\" on %s "
+                          "shows it): its key is another one",
+                          request, name, life->host);
+    return 0;
+}
+
 /* What to do about a key of ours, in one sentence. Owned by the caller. */
-static char *remedy(struct life *life, const struct match *match)
+static int remedy(struct life *life, const struct match *match, char **ret, struct error *err)
 {
     AUTO_FREE char *issued = issued_for(life, match);
-    const char *name = match->certificate.name;
+    AUTO_FREE char *anew = NULL;
+    int rc = keys_begin_anew(life, match, &anew, err);
 
+    if (rc < 0)
+        return rc;
     switch (match->state) {
     case KEY_LIVE:
-        return mem_printf("Run \"unlapse renew %s --again\" on %s now and order with the new CSR; "
-                          "when its certificate is in service, have the authority revoke the old "
-                          "one%s for key compromise.",
-                          name, life->host, issued);
+        *ret = mem_printf("%s; when its certificate is in service, have the authority revoke the "
+                          "old one%s for key compromise.",
+                          anew, issued);
+        return 0;
     case KEY_OPEN:
-        return mem_printf("Run \"unlapse renew %s --again\" on %s now and order with the new CSR; "
-                          "what was ordered with the old one must be cancelled or revoked for key "
-                          "compromise.",
-                          name, life->host);
+        *ret = mem_printf("%s; what was ordered with the old one must be cancelled or revoked for "
+                          "key compromise.",
+                          anew);
+        return 0;
     case KEY_UNKNOWN:
     case KEY_SUPERSEDED:
     case KEY_WITHDRAWN:
@@ -130,34 +169,73 @@ static char *remedy(struct life *life, const struct match *match)
     case KEY_RETIRED:
         break;
     }
-    return mem_printf("Have the authority revoke the certificate that was made for it%s for key "
+    *ret = mem_printf("Have the authority revoke the certificate that was made for it%s for key "
                       "compromise, unless it has ended.",
                       issued);
+    return 0;
 }
 
 static const char stranger_remedy[] =
     "Have the authority revoke the certificate that was made for it, if there is one, for key "
-    "compromise; then order with a new key (for a certificate of this daemon: \"unlapse renew NAME "
-    "--again\").";
+    "compromise; then order with a new key (for a certificate of this daemon: with the CSR of its "
+    "open request, or of the one that \"unlapse renew NAME\" begins).";
 
-static void describe_leak(struct intake *in, const struct match *match)
+/* One paragraph of a receipt, in lines that fit a terminal. */
+static void add_wrapped(struct buf *ret, const char *text)
+{
+    enum { INDENT = 3, WIDTH = 100 };
+    size_t column = 0;
+
+    while (*text != '\0') {
+        size_t len = strcspn(text, " ");
+        bool breaks = column == 0 || column + 1 + len > WIDTH;
+
+        buf_printf(ret, "%s%*s%.*s", breaks && column > 0 ? "\n" : "", breaks ? INDENT : 1, "",
+                   (int)len, text);
+        column = breaks ? INDENT + len : column + 1 + len;
+        text += len;
+        text += strspn(text, " ");
+    }
+    buf_add_text(ret, "\n");
+}
+
+/* What becomes of it when nothing is done, as far as the policy says so. */
+static const char *refusal_of(struct life *life, const struct match *match)
+{
+    const struct policy *policy = life_policy(life, &match->certificate);
+
+    return policy->gates[GATE_DISCLOSED] == SEVERITY_REFUSE
+               ? " No certificate for this key is taken from now on: only another key helps."
+               : "";
+}
+
+static int describe_leak(struct intake *in, const struct match *match, struct error *err)
 {
     AUTO_FREE char *what = whose(match);
-    AUTO_FREE char *next = remedy(in->life, match);
+    AUTO_FREE char *next = NULL;
+    int rc = remedy(in->life, match, &next, err);
 
-    buf_printf(&in->receipt,
-               "   NOT TAKEN. %sThis is %s.\n"
-               "   Whoever can read this folder may have it: it must be considered disclosed.\n"
-               "   What to do: delete this file and every copy of it.\n   %s\n",
-               match->state == KEY_LIVE ? "URGENT: " : "", what, next);
+    if (rc < 0)
+        return rc;
+    AUTO_FREE char *is =
+        mem_printf("NOT TAKEN. %sThis is %s.", match->state == KEY_LIVE ? "URGENT: " : "", what);
+    AUTO_FREE char *means =
+        mem_printf("Whoever can read this folder may have it: it must be considered disclosed.%s",
+                   refusal_of(in->life, match));
+    add_wrapped(&in->receipt, is);
+    add_wrapped(&in->receipt, means);
+    add_wrapped(&in->receipt, "What to do: delete this file and every copy of it.");
+    add_wrapped(&in->receipt, next);
+    return 0;
 }
 
 static void describe_stranger(struct intake *in, const struct object *key)
 {
     buf_printf(&in->receipt,
                "   NOT TAKEN%s. A key that lay in a shared folder must be considered disclosed.\n"
-               "   What to do: delete this file and every copy of it.\n   %s\n",
-               key->has_spki ? "" : ": it could not be opened", stranger_remedy);
+               "   What to do: delete this file and every copy of it.\n",
+               key->has_spki ? "" : ": it could not be opened");
+    add_wrapped(&in->receipt, stranger_remedy);
 }
 
 /* Of a certificate whose policy takes keys, which brought it itself or was delivered before. */
@@ -179,7 +257,7 @@ static int describe(struct intake *in, size_t at, struct error *err)
         return rc;
     buf_printf(&in->receipt, "- %s:\n", key->note);
     if (is_leak(in->life, &match))
-        describe_leak(in, &match);
+        rc = describe_leak(in, &match, err);
     else if (match.state != KEY_UNKNOWN)
         describe_taken(in, &match, in->taken[at]);
     else if (!policies_take_keys(in->life->policies) || !key->has_spki)
@@ -189,7 +267,7 @@ static int describe(struct intake *in, size_t at, struct error *err)
                      "   NOT TAKEN. A key is taken only together with its certificate, both in one "
                      "file (PKCS#12, PEM or ZIP),\n   and for one certificate whose policy allows "
                      "it. What to do: bring both in one file, and delete this one.\n");
-    return 0;
+    return rc;
 }
 
 int keys_describe(struct intake *in, struct error *err)
@@ -237,11 +315,12 @@ static int tell_leak(struct intake *in, const struct match *match, const char *s
                      struct error *err)
 {
     AUTO_FREE char *what = whose(match);
-    AUTO_FREE char *next = remedy(in->life, match);
+    AUTO_FREE char *next = NULL;
     AUTO_FREE char *reason =
         mem_printf("%sit is %s", match->state == KEY_LIVE ? "URGENT: " : "", what);
+    int rc = remedy(in->life, match, &next, err);
 
-    return tell_owner(in, &match->certificate, 0, stage, reason, next, err);
+    return rc < 0 ? rc : tell_owner(in, &match->certificate, 0, stage, reason, next, err);
 }
 
 /* A certificate in this file, with names of a certificate of ours, tells who should hear of a key.

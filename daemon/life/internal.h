@@ -33,6 +33,13 @@ int life_end(struct life *life, int rc, struct error *err);
 int life_begin_renewal(struct life *life, int64_t id, struct renewal_row *renewal,
                        struct error *err);
 int life_end_planned(struct life *life, int64_t certificate_id, int rc, struct error *err);
+/*
+ * One thing among many in the open transaction: life_part_begin, work, life_part_end with what
+ * became of it. What fails of itself is undone alone, and life_part_end returns 0; negative: the
+ * environment failed, which would strike the next one too, and nothing of the transaction can stay.
+ */
+int life_part_begin(struct life *life, struct error *err);
+int life_part_end(struct life *life, int rc, struct error *err);
 
 /* Writes the next plan of a certificate from its facts and logs it. Part of the open transaction.
  */
@@ -138,7 +145,7 @@ int renewal_create(struct life *life, const struct certificate_row *certificate,
  * One delivery on its way through. intake_read reads it, outside of any transaction, since the
  * reader may take its time; a verdict that stands already is recalled instead. intake_take judges
  * and records it as part of the open transaction. What waits for its chain is not looked at: the
- * batch does that once, when any of its files brought an authority (chains_complete).
+ * batch does that once, when any of its files brought an authority (chains_complete_when_new).
  */
 struct intake {
     struct life *life;
@@ -218,6 +225,11 @@ int look_again_for_chain(struct life *life, const char *why, struct buf *receipt
  * chains looked at again that end too early. `file` is what brought the news. Part of the open
  * transaction. */
 int chains_complete(struct life *life, const char *file, struct buf *receipt, struct error *err);
+
+/* The same when an authority has joined the pool since the last look, or that was ten minutes ago.
+ */
+int chains_complete_when_new(struct life *life, const char *file, struct buf *receipt,
+                             struct error *err);
 
 /* Looks again at one of them; nothing happens when it does not wait any more. Part of the open
  * transaction. */

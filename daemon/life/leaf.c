@@ -205,14 +205,33 @@ static int record_refusal(const struct judgement *on, const char *reasons, struc
     return rc == 0 ? life_plan(life, certificate->id, err) : rc;
 }
 
+/* No certificate for a disclosed key is any better. */
+static int say_what_helps(const struct judgement *on, struct buf *ret, struct error *err)
+{
+    AUTO_FREE char *anew = NULL;
+    utc_t disclosed_at = UTC_NEVER;
+    int rc = disclosed_find(on->life->inventory, on->input->cert->spki_sha256, &disclosed_at, err);
+
+    if (rc < 0)
+        return rc;
+    if (disclosed_at == UTC_NEVER || on->policy->gates[GATE_DISCLOSED] != SEVERITY_REFUSE) {
+        say_what_stays(on->match, ret);
+        return 0;
+    }
+    rc = keys_begin_anew(on->life, on->match, &anew, err);
+    if (rc == 0)
+        buf_printf(ret, "   Only another key helps. %s.\n", anew);
+    return rc;
+}
+
 static int refuse(const struct judgement *on, const char *reasons, struct leaf_outcome *ret,
                   struct error *err)
 {
     ret->result = LEAF_REFUSED;
     buf_printf(&ret->text, "   Refused for the certificate %s: %s.\n", on->match->certificate.name,
                reasons);
-    say_what_stays(on->match, &ret->text);
-    return record_refusal(on, reasons, err);
+    int rc = say_what_helps(on, &ret->text, err);
+    return rc < 0 ? rc : record_refusal(on, reasons, err);
 }
 
 int leaf_set_aside(struct life *life, const struct leaf_input *input, enum quarantine_why why,

@@ -67,6 +67,10 @@ int leaf_judge(struct life *life, const struct leaf_input *input, struct match *
 int leaf_set_aside(struct life *life, const struct leaf_input *input, enum quarantine_why why,
                    struct error *err);
 
+/* For a key of ours that was disclosed: how another one comes to be, as the beginning of a
+ * sentence. *ret is owned by the caller. */
+int keys_begin_anew(struct life *life, const struct match *match, char **ret, struct error *err);
+
 /* Why a leaf is not taken for the renewal it was matched to, by the gates and by what is here
  * already, and what is only worth a warning; both appended, "; " between. delivered: it brings its
  * own key. */

@@ -80,6 +80,18 @@ int life_end_planned(struct life *life, int64_t certificate_id, int rc, struct e
     return life_end(life, rc, err);
 }
 
+int life_part_begin(struct life *life, struct error *err)
+{
+    return inventory_part_begin(life->inventory, err);
+}
+
+int life_part_end(struct life *life, int rc, struct error *err)
+{
+    if (rc < 0 && (code_retry(rc) == RETRY_TRANSIENT || rc == E_CORRUPT))
+        return rc;
+    return inventory_part_end(life->inventory, rc == 0, err);
+}
+
 static int write_plan(struct life *life, const struct hand *hand, struct next next,
                       struct error *err)
 {

@@ -216,7 +216,8 @@ int notice_queue_bounded(struct life *life, const struct certificate_row *certif
                   "others of this hour are not sent, look into the folders \"accepted\" and "
                   "\"rejected\" below the drop folder",
                   fields_get(fields, reason_field), REFUSED_AN_HOUR);
-    return notice_queue(life, certificate, policy, renewal_id, kind, more, fields, err);
+    /* One for all its requests. */
+    return notice_queue(life, certificate, policy, 0, kind, more, fields, err);
 }
 
 int notice_queue_general(struct life *life, enum notice_kind kind, const char *stage,

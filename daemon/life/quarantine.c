@@ -53,9 +53,9 @@ static int record_look(const struct second_look *look, const struct quarantine_r
     return rc;
 }
 
-static int look_at(void *self, const struct quarantine_row *row, struct error *err)
+static int judge_again(const struct second_look *look, const struct quarantine_row *row,
+                       struct error *err)
 {
-    const struct second_look *look = self;
     struct life *life = look->life;
     AUTO_OUTCOME struct leaf_outcome outcome = {0};
     AUTO_CERT struct cert cert = {0};
@@ -76,6 +76,21 @@ static int look_at(void *self, const struct quarantine_row *row, struct error *e
     if (rc < 0 || outcome.result == LEAF_FOREIGN || outcome.result == LEAF_KEPT)
         return rc;
     return record_look(look, row, &outcome, err);
+}
+
+/* One that fails keeps no other one, nor what brought the news: it stays for the next look. */
+static int look_at(void *self, const struct quarantine_row *row, struct error *err)
+{
+    const struct second_look *look = self;
+    int rc = life_part_begin(look->life, err);
+
+    if (rc < 0)
+        return rc;
+    int looked = judge_again(look, row, err);
+    rc = life_part_end(look->life, looked, err);
+    if (rc == 0 && looked < 0)
+        log_warn("not-looked-again", "%s: %s", row->file, err->text);
+    return rc;
 }
 
 int look_again_for_key(struct life *life, const uint8_t spki_sha256[SHA256_LEN], const char *why,

@@ -161,6 +161,7 @@ CREATE TABLE anchors (
 
 CREATE UNIQUE INDEX anchors_in_force ON anchors (sha256) WHERE removed_at IS NULL;
 CREATE INDEX anchors_in_order ON anchors (id) WHERE removed_at IS NULL;
+CREATE INDEX anchors_removed ON anchors (subject, removed_at) WHERE removed_at IS NOT NULL;
 
 -- URLs that certificates name and that were asked lately: none is asked for ever.
 CREATE TABLE fetches (

@@ -90,6 +90,34 @@ START_TEST(in_force_once)
 }
 END_TEST
 
+static int64_t removed_since(const char *subject, utc_t since)
+{
+    AUTO_ANCHOR struct anchor_row row = {0};
+
+    if (anchors_find_removed(inventory, subject, since, &row, &err) < 0)
+        return 0;
+    ck_assert_str_eq(row.removed_by, "uid 9");
+    return row.id;
+}
+
+START_TEST(what_was_removed_is_found_unless_it_came_back)
+{
+    int64_t first = 0, second = 0, again = 0;
+
+    ck_ok(add("a", NULL, &first));
+    ck_ok(add("b", NULL, &second));
+    ck_assert_int_eq(removed_since("CN=Root", 0), 0);
+    ck_ok(anchors_remove(inventory, second, 200, "uid 9", &err));
+    ck_ok(anchors_remove(inventory, first, 100, "uid 9", &err));
+    ck_assert_int_eq(removed_since("CN=Root", 0), second);
+    ck_assert_int_eq(removed_since("CN=Root", 200), second);
+    ck_assert_int_eq(removed_since("CN=Root", 201), 0);
+    ck_assert_int_eq(removed_since("CN=Other", 0), 0);
+    ck_ok(add("b", NULL, &again));
+    ck_assert_int_eq(removed_since("CN=Root", 0), first);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store/anchors");
@@ -98,6 +126,7 @@ int main(void)
     tcase_add_checked_fixture(anchors, setup, teardown);
     tcase_add_test(anchors, all_of_it_comes_back);
     tcase_add_test(anchors, in_force_once);
+    tcase_add_test(anchors, what_was_removed_is_found_unless_it_came_back);
     suite_add_tcase(suite, anchors);
     return testing_run(suite);
 }

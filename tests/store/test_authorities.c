@@ -99,6 +99,32 @@ START_TEST(added_once)
 }
 END_TEST
 
+static int64_t newest(void)
+{
+    int64_t id = -1;
+
+    ck_ok(authorities_newest(inventory, &id, &err));
+    return id;
+}
+
+/* Also when the newest of all was thrown out before. */
+START_TEST(whoever_joins_is_the_newest)
+{
+    ck_assert_int_eq(newest(), 0);
+    add("a", 1, 100);
+    add("b", 2, 1);
+    int64_t before = newest();
+    trim(2);
+    ck_assert_int_eq(count(), 0);
+    ck_assert_int_eq(newest(), 0);
+    add("c", 1, SAMPLE_NOW);
+    ck_assert_int_gt(newest(), before);
+    before = newest();
+    add("c", 1, SAMPLE_NOW);
+    ck_assert_int_eq(newest(), before);
+}
+END_TEST
+
 START_TEST(found_by_subject_anchored_and_longest_first)
 {
     AUTO_BLOBS struct blobs found = {0};
@@ -269,6 +295,7 @@ int main(void)
     tcase_add_checked_fixture(authorities, setup, teardown);
     tcase_set_timeout(authorities, TESTING_SLOW_SECONDS);
     tcase_add_test(authorities, added_once);
+    tcase_add_test(authorities, whoever_joins_is_the_newest);
     tcase_add_test(authorities, found_by_subject_anchored_and_longest_first);
     tcase_add_test(authorities, facts_of_one);
     tcase_add_test(authorities, strangers_of_a_name_are_few);

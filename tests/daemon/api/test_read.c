@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "store/anchors.h"
+#include "store/authorities.h"
+#include "store/disclosed.h"
 #include "store/events.h"
 #include "store/notices.h"
 #include "store/quarantine.h"
@@ -299,6 +302,121 @@ START_TEST(a_chain_that_ends_first_is_explained)
 }
 END_TEST
 
+static bool explains(const char *piece)
+{
+    AUTO_ANSWER struct answer answer =
+        harness_ask(&harness, "GET", "/v1/certificates/www/explain", NULL);
+
+    return holds(at(answer.json, "why"), piece);
+}
+
+static int64_t trust(const char *subject, uint8_t first)
+{
+    struct error err = {0};
+    AUTO_ANCHOR struct anchor_row row = {.sha256 = {first},
+                                         .der = blob_copy(span_text("der")),
+                                         .subject = mem_strdup(subject),
+                                         .not_after = UTC_NEVER,
+                                         .added_at = HARNESS_NOW - 99 * 86400,
+                                         .added_by = mem_strdup("uid 0")};
+    int64_t id = 0;
+
+    ck_ok(anchors_add(harness.inventory, &row, &id, &err));
+    return id;
+}
+
+/* What leads up from the leaf, proved by nothing yet. */
+static struct blob set_chain(void)
+{
+    struct error err = {0};
+    struct blob ca = forge_certificate(&(struct forge){.common_name = "Example CA",
+                                                       .issuer_name = "Example Root",
+                                                       .not_after = "20370201000000Z"});
+    AUTO_BLOBS struct blobs chain = {0};
+
+    blobs_add(&chain, blob_span(&ca));
+    ck_ok(renewals_set_chain(harness.inventory, 1, &chain, &err));
+    return ca;
+}
+
+/* The chain of what is in service, or its leaf alone, leads to an anchor that somebody removed. */
+START_TEST(an_anchor_that_is_gone_is_explained)
+{
+    static const char gone[] =
+        ", to which its chain leads, was removed at 2027-01-15 08:00:00 UTC by uid 7: what is "
+        "installed stays, but the next certificate is only accepted when it leads to another one.";
+    struct error err = {0};
+    AUTO_RENEWAL struct renewal_row row = {0};
+    AUTO_CERT struct cert leaf = {0}, issuer = {0};
+    bool is_new;
+
+    harness_www(&harness);
+    ck_ok(renewals_get(harness.inventory, 1, &row, &err));
+    row.accepted_at = HARNESS_NOW - 20 * 86400;
+    ck_ok(renewals_update(harness.inventory, &row, &err));
+    ck_ok(cert_parse(blob_span(&row.leaf), &leaf, &err));
+    int64_t above_leaf = trust(leaf.issuer, 1), above_chain = trust("CN=Example Root", 2);
+    ck_assert(!explains(gone));
+    ck_ok(anchors_remove(harness.inventory, above_leaf, HARNESS_NOW, "uid 7", &err));
+    ck_assert(explains(gone));
+    AUTO_BLOB struct blob ca = set_chain();
+    ck_assert(!explains(gone));
+    ck_ok(anchors_remove(harness.inventory, above_chain, HARNESS_NOW, "uid 7", &err));
+    ck_assert(explains("The trust anchor CN=Example Root, to which its chain leads"));
+    /* Another anchor vouches for it. */
+    ck_ok(cert_parse(blob_span(&ca), &issuer, &err));
+    ck_ok(authorities_add(harness.inventory, blob_span(&ca), &issuer, HARNESS_NOW, &is_new, &err));
+    ck_assert(explains(gone));
+    ck_ok(
+        authorities_set_anchored(harness.inventory, issuer.sha256, leaf.sha256, HARNESS_NOW, &err));
+    ck_assert(!explains(gone));
+}
+END_TEST
+
+static void disclose(uint8_t first)
+{
+    const uint8_t spki[SHA256_LEN] = {first};
+    struct error err = {0};
+
+    ck_ok(disclosed_add(harness.inventory, spki, HARNESS_NOW - 60, &err));
+}
+
+static void set_key(int64_t renewal, uint8_t first, bool accepted)
+{
+    struct error err = {0};
+    AUTO_RENEWAL struct renewal_row row = {0};
+
+    ck_ok(renewals_get(harness.inventory, renewal, &row, &err));
+    memset(row.key.spki_sha256, 0, SHA256_LEN);
+    row.key.spki_sha256[0] = first;
+    if (accepted)
+        row.accepted_at = HARNESS_NOW - 20 * 86400;
+    ck_ok(renewals_update(harness.inventory, &row, &err));
+}
+
+START_TEST(a_disclosed_key_is_explained)
+{
+    int64_t id = harness_www(&harness);
+
+    set_key(1, 1, true);
+    ck_assert(!explains("considered disclosed"));
+    disclose(1);
+    ck_assert(explains("The key of the newest accepted certificate lay in the drop folder at "
+                       "2027-01-15 07:59:00 UTC and must be considered disclosed."));
+    ck_assert(explains("Only another key helps: run \"unlapse renew www\" and order"));
+    ck_assert(explains("the gate disclosed-key of policy \""));
+    set_key(begin_renewal(id, HARNESS_NOW - 300), 2, false);
+    ck_assert(explains("The open request has another key: order with its CSR (unlapse request "
+                       "www)."));
+    ck_assert(!explains("Only another key helps"));
+    disclose(2);
+    ck_assert(explains("Only another key helps: run \"unlapse renew www --again\" and order"));
+    set_key(1, 3, true);
+    ck_assert(
+        explains("The key of its open request lay in the drop folder at 2027-01-15 07:59:00"));
+}
+END_TEST
+
 START_TEST(explain_of_a_new_one)
 {
     add_named("new");
@@ -411,6 +529,8 @@ static Suite *suite(void)
     tcase_add_test(tcase, explain_says_why_and_who_was_told);
     tcase_add_loop_test(tcase, a_leaf_that_is_kept_is_explained, 0, 2);
     tcase_add_test(tcase, a_chain_that_ends_first_is_explained);
+    tcase_add_test(tcase, an_anchor_that_is_gone_is_explained);
+    tcase_add_test(tcase, a_disclosed_key_is_explained);
     tcase_add_test(tcase, explain_of_a_new_one);
     tcase_add_test(tcase, history_of_one_and_of_all);
     tcase_add_test(tcase, request_once_it_is_made);

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "daemon/life/internal.h"
 #include "store/deliveries.h"
 #include "tests/daemon/life/scene.h"
 
@@ -68,6 +70,124 @@ START_TEST(a_leaf_and_its_chain)
         ck_says(1, "with chain.cer: its chain is complete, accepted");
         ck_says(3, "This completed the certificate www: it is accepted.");
     }
+}
+END_TEST
+
+static int (*real_build)(void *self, const struct chain_order *order, struct chain *ret,
+                         struct error *fn_err);
+static struct span watched;
+static int looks;
+
+static int counting_build(void *self, const struct chain_order *order, struct chain *ret,
+                          struct error *fn_err)
+{
+    looks += span_equal(order->leaf, watched);
+    return real_build(self, order, ret, fn_err);
+}
+
+/* A leaf that waits, under an authority that nobody has brought yet. */
+static const struct authority *await_issuer(const struct authority **ret_issuing)
+{
+    const struct authority *issuing =
+        authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
+    AUTO_BLOB struct blob csr = scene_csr(&scene);
+    const struct authority *leaf =
+        authority_make(issuing, &(struct authority_plan){.csr = blob_span(&csr)});
+
+    ck_assert(scene_deliver(&scene, "leaf.cer", authority_der(leaf)));
+    watched = authority_der(leaf);
+    real_build = scene.world.build_chain;
+    scene.world.build_chain = counting_build;
+    *ret_issuing = issuing;
+    return leaf;
+}
+
+static int looks_for(const struct authority *brought)
+{
+    looks = 0;
+    ck_assert(scene_deliver(&scene, "some.cer", authority_der(brought)));
+    return looks;
+}
+
+/* What waits is looked at for what is new, and for copies now and then. */
+START_TEST(copies_cost_nothing)
+{
+    const struct authority *issuing = NULL;
+    const struct authority *leaf = await_issuer(&issuing);
+    const struct authority *other = authority_make(
+        scene.root, &(struct authority_plan){.subject = "Other Issuing", .ca = true});
+
+    ck_assert_int_eq(looks_for(other), 1);
+    ck_assert_int_eq(looks_for(other), 0);
+    ck_assert_int_eq(looks_for(scene.issuing), 0);
+    scene.now += 599;
+    ck_assert_int_eq(looks_for(other), 0);
+    scene.now += 1;
+    ck_assert_int_eq(looks_for(other), 1);
+    ck_assert_int_eq(looks_for(other), 0);
+    /* Also when the clock is set right. */
+    scene.now -= DAY;
+    ck_assert_int_eq(looks_for(other), 1);
+    ck_assert_int_eq(looks_for(issuing), 1);
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+}
+END_TEST
+
+/* Its own file comes as a copy, and still it helps. */
+START_TEST(what_joined_unseen_is_new)
+{
+    AUTO_CERT struct cert cert = {0};
+    const struct authority *issuing = NULL;
+    const struct authority *leaf = await_issuer(&issuing);
+    const struct authority *other = authority_make(
+        scene.root, &(struct authority_plan){.subject = "Other Issuing", .ca = true});
+    bool is_new = false;
+
+    ck_assert_int_eq(looks_for(other), 1);
+    ck_ok(cert_parse(authority_der(issuing), &cert, &err));
+    ck_ok(life_begin(&scene.life, &err));
+    ck_ok(authority_keep(&scene.life, authority_der(issuing), &cert, &is_new, &err));
+    ck_ok(life_end(&scene.life, 0, &err));
+    ck_assert_int_eq(looks_for(issuing), 1);
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+}
+END_TEST
+
+/* It stands beside what another certificate has installed. */
+START_TEST(what_is_adopted_completes_others)
+{
+    const struct authority *issuing = NULL;
+    const struct authority *leaf = await_issuer(&issuing);
+    const struct authority *mail =
+        authority_make(issuing, &(struct authority_plan){.subject = "mail.example.com",
+                                                         .names = "DNS:mail.example.com"});
+    AUTO_FREE char *crt = testing_path("mail.crt");
+    AUTO_FREE char *key = testing_path("mail.key");
+    AUTO_FREE char *chain = mem_printf("%s%s", authority_pem(mail), authority_pem(issuing));
+    AUTO_NAMES struct names names = {0};
+    char service[] = "plain";
+    struct target_row target = {.service = service};
+    int64_t id = 0;
+
+    ck_ok(file_replace(crt, span_text(chain), FILE_PUBLIC, &err));
+    ck_ok(file_replace(key, span_text(authority_key_pem(mail)), FILE_PRIVATE, &err));
+    target.files[BUNDLE_KEY] = key;
+    target.files[BUNDLE_FULLCHAIN] = crt;
+    ck_ok(life_add(&scene.life,
+                   &(struct life_add){.name = "mail",
+                                      .policy = "test",
+                                      .names = &names,
+                                      .targets = &target,
+                                      .target_count = 1,
+                                      .actor = "uid 0"},
+                   &id, &err));
+    ck_assert_int_eq(scene_events(&scene, "accepted"), 1);
+    AUTO_FREE char *receipt = scene_receipt_of(&scene, authority_der(leaf));
+    ck_assert_ptr_nonnull(strstr(receipt,
+                                 "with the certificate mail, which was added: its chain is "
+                                 "complete, accepted"));
 }
 END_TEST
 
@@ -237,6 +357,9 @@ int main(void)
     tcase_add_checked_fixture(tcase, open_asked, close_scene);
     tcase_set_timeout(tcase, TESTING_SLOW_SECONDS);
     tcase_add_loop_test(tcase, a_leaf_and_its_chain, 0, 2);
+    tcase_add_test(tcase, copies_cost_nothing);
+    tcase_add_test(tcase, what_joined_unseen_is_new);
+    tcase_add_test(tcase, what_is_adopted_completes_others);
     tcase_add_test(tcase, the_verdict_stands_until_it_is_filed);
     tcase_add_test(tcase, a_failure_of_one_file);
     tcase_add_test(tcase, a_batch_has_an_end);

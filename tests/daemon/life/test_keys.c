@@ -21,6 +21,20 @@ static void open_refusing(void)
     scene_run(&scene);
 }
 
+static void open_far(void)
+{
+    scene_open(&scene, 30 * DAY, "");
+    scene_add(&scene);
+    scene_run(&scene);
+}
+
+static void open_lenient(void)
+{
+    scene_open(&scene, 6 * DAY, "    gates: {disclosed-key: warn}\n");
+    scene_add(&scene);
+    scene_run(&scene);
+}
+
 static void open_taking(void)
 {
     scene_open(&scene, 6 * DAY, "    delivered-keys: take\n");
@@ -61,16 +75,42 @@ static bool was_secret(struct span data)
     return row.secret;
 }
 
+/* The newest receipt with its lines joined: where they break does not matter. */
+static bool receipt_says(const char *piece)
+{
+    AUTO_FREE char *text = mem_strdup(scene_receipt(&scene));
+    char *to = text;
+
+    for (const char *from = text; *from != '\0'; from++)
+        if (*from != '\n' && (*from != ' ' || to == text || to[-1] != ' '))
+            *to++ = *from;
+    *to = '\0';
+    return strstr(text, piece) != NULL;
+}
+
+static void ck_says(const char *piece)
+{
+    ck_assert_msg(receipt_says(piece), "wanted \"%s\" in:\n%s", piece, scene_receipt(&scene));
+}
+
+static void ck_lines_fit(void)
+{
+    const char *line = strstr(scene_receipt(&scene), "NOT TAKEN");
+
+    ck_assert_ptr_nonnull(line);
+    for (; *line != '\0'; line += strcspn(line, "\n") + 1)
+        ck_assert_msg(strcspn(line, "\n") <= 100, "%s", line);
+}
+
 START_TEST(the_key_in_service_is_urgent)
 {
     struct span key = span_text(authority_key_pem(scene.old_leaf));
 
     ck_assert(!scene_deliver(&scene, "www.key", key));
-    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "NOT TAKEN. URGENT: This is the key of the "
-                                                        "certificate www that is in use"));
-    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "must be considered disclosed"));
-    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "unlapse renew www --again"));
-    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "revoke the old one (serial "));
+    ck_says("NOT TAKEN. URGENT: This is the key of the certificate www that is in use");
+    ck_says("must be considered disclosed. No certificate for this key is taken from now on");
+    ck_says("revoke the old one (serial ");
+    ck_lines_fit();
     ck_assert(was_secret(key));
     scene_run(&scene);
     ck_assert_int_eq(scene_mails(&scene, "key-disclosed"), 1);
@@ -83,6 +123,72 @@ START_TEST(the_key_in_service_is_urgent)
     scene_run(&scene);
     ck_assert_int_eq(scene_mails(&scene, "key-disclosed"), 1);
     ck_assert_int_eq(scene_events(&scene, "key-disclosed"), 1);
+}
+END_TEST
+
+static void drop_old_key(void)
+{
+    static int copies;
+    AUTO_FREE char *file = mem_printf("copy %d\n%s", copies++, authority_key_pem(scene.old_leaf));
+
+    ck_assert(!scene_deliver(&scene, "www.key", span_text(file)));
+    ck_lines_fit();
+}
+
+static int (*honest)(void *self, struct span file, struct delivery_objects *ret,
+                     struct error *fn_err);
+static uint8_t claimed[SHA256_LEN];
+
+static int claiming_reader(void *self, struct span file, struct delivery_objects *ret,
+                           struct error *fn_err)
+{
+    int rc = honest(self, file, ret, fn_err);
+
+    for (size_t i = 0; rc == 0 && i < ret->count; i++)
+        memcpy(ret->items[i].spki_sha256, claimed, SHA256_LEN);
+    return rc;
+}
+
+/* The key of the open request, which never leaves the keeper: the reader only says that it is. */
+static void drop_open_key(void)
+{
+    AUTO_RENEWAL struct renewal_row open = scene_open_request(&scene);
+    const struct authority *any =
+        authority_make(NULL, &(struct authority_plan){.subject = "www.example.com"});
+
+    honest = scene.world.read_delivery;
+    memcpy(claimed, open.key.spki_sha256, SHA256_LEN);
+    scene.world.read_delivery = claiming_reader;
+    ck_assert(!scene_deliver(&scene, "open.key", span_text(authority_key_pem(any))));
+    scene.world.read_delivery = honest;
+    ck_lines_fit();
+}
+
+/* A new request is asked for only where none with another key is open. */
+START_TEST(what_to_order_with)
+{
+    int64_t id = 0;
+
+    drop_old_key();
+    ck_says(
+        "Run \"unlapse renew www\" on host.example.com now and order with the new CSR; when its "
+        "certificate is in service");
+    ck_ok(life_renew(&scene.life, "www", false, "uid 7", &id, &err));
+    drop_old_key();
+    ck_says("A request with a new key is open already: order with its CSR, which comes with the "
+            "next mail");
+    scene_run(&scene);
+    drop_old_key();
+    ck_says("Order with the CSR of 2026-11-22 12:00:00 UTC, if that is not done yet (\"unlapse "
+            "request www\" on host.example.com shows it): its key is another one; when its");
+    drop_open_key();
+    ck_says("This is the key of the CSR of");
+    ck_says("Run \"unlapse renew www --again\" on host.example.com now and order with the new CSR; "
+            "what was ordered with the old one must be cancelled");
+    drop_old_key();
+    ck_says("Run \"unlapse renew www --again\" on host.example.com now");
+    scene_run(&scene);
+    ck_assert_int_eq(scene_mails(&scene, "key-disclosed"), 2);
 }
 END_TEST
 
@@ -100,11 +206,30 @@ START_TEST(a_certificate_for_a_disclosed_key_is_refused)
     ck_assert(!scene_deliver(&scene, "both.pem", span_text(both)));
     ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "disclosed-key: wanted a key that nobody "
                                                         "else can have"));
+    ck_says("Only another key helps. Order with the CSR of 2026-11-22 12:00:00 UTC");
+    ck_assert(!receipt_says("a better certificate"));
     scene_run(&scene);
     ck_assert(scene_serves(&scene, scene.old_leaf));
     ck_assert(!scene_deliver(&scene, "leaf.cer", authority_der(leaf)));
     ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "disclosed-key"));
     ck_assert_int_eq(scene_mails(&scene, "key-disclosed"), 1);
+}
+END_TEST
+
+/* Nobody can have read it, and the policy says so. */
+START_TEST(a_policy_may_let_it_pass)
+{
+    const struct authority *leaf =
+        authority_make(scene.issuing, &(struct authority_plan){.subject = "www.example.com",
+                                                               .names = "DNS:www.example.com",
+                                                               .key_of = scene.old_leaf});
+
+    drop_old_key();
+    ck_assert(!receipt_says("No certificate for this key is taken"));
+    ck_assert(scene_deliver(&scene, "leaf.cer", authority_der(leaf)));
+    ck_says("Warning: disclosed-key: wanted a key that nobody else can have");
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
 }
 END_TEST
 
@@ -310,5 +435,12 @@ int main(void)
     tcase_add_test(taking, a_key_that_was_made_here_is_a_leak_under_any_policy);
     suite_add_tcase(suite, refusing);
     suite_add_tcase(suite, taking);
+    TCase *far = tcase_create("far"), *lenient = tcase_create("lenient");
+    tcase_add_checked_fixture(far, open_far, close_scene);
+    tcase_add_checked_fixture(lenient, open_lenient, close_scene);
+    tcase_add_test(far, what_to_order_with);
+    tcase_add_test(lenient, a_policy_may_let_it_pass);
+    suite_add_tcase(suite, far);
+    suite_add_tcase(suite, lenient);
     return testing_run(suite);
 }

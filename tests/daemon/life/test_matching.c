@@ -142,6 +142,40 @@ struct wanted {
     const char *says[4];
 };
 
+/* One that nothing speaks against. */
+static struct wanted expect_accepted(const struct row *row)
+{
+    switch (row->state) {
+    case OPEN:
+        return (struct wanted){
+            true,
+            true,
+            {"It answers the CSR of 2026-11-22", "Accepted for", "nothing is left for you to do"}};
+    case SUPERSEDED:
+        return (struct wanted){true,
+                               true,
+                               {"It belongs to the CSR of 2026-11-22", "superseded on 2026-11-22",
+                                "asked for by uid 7.\n",
+                                "stays open, since uid 7 asked for it on purpose"}};
+    case LIVE:
+        return (struct wanted){true,
+                               true,
+                               {"this is a reissue, which ends later than",
+                                "since it is valid and covers all names",
+                                row->open == DUE     ? "is answered by it, too"
+                                : row->open == ASKED ? "stays open, since uid 7 asked for it"
+                                                     : NULL}};
+    case ANSWERED:
+    case WITHDRAWN:
+    case REPLACED:
+    case RETIRED:
+    case STATES:
+        break;
+    }
+    ck_abort();
+    return (struct wanted){0};
+}
+
 /* The rules, once more and in the order in which they count. */
 static struct wanted expect(const struct row *row)
 {
@@ -177,35 +211,7 @@ static struct wanted expect(const struct row *row)
                                 "this is a reissue, which ends earlier than", "no-downgrade"}};
     if (row->earlier)
         return (struct wanted){false, false, {"no-downgrade", "The request stays open"}};
-    switch (row->state) {
-    case OPEN:
-        return (struct wanted){
-            true,
-            true,
-            {"It answers the CSR of 2026-11-22", "Accepted for", "nothing is left for you to do"}};
-    case SUPERSEDED:
-        return (struct wanted){true,
-                               true,
-                               {"It belongs to the CSR of 2026-11-22", "superseded on 2026-11-22",
-                                "asked for by uid 7.\n",
-                                "stays open, since uid 7 asked for it on purpose"}};
-    case LIVE:
-        return (struct wanted){true,
-                               true,
-                               {"this is a reissue, which ends later than",
-                                "since it is valid and covers all names",
-                                row->open == DUE     ? "is answered by it, too"
-                                : row->open == ASKED ? "stays open, since uid 7 asked for it"
-                                                     : NULL}};
-    case ANSWERED:
-    case WITHDRAWN:
-    case REPLACED:
-    case RETIRED:
-    case STATES:
-        break;
-    }
-    ck_abort();
-    return (struct wanted){0};
+    return expect_accepted(row);
 }
 
 /* All rows but those that say nothing of their own: only what was taken once can come again, and
@@ -333,7 +339,7 @@ static const char *const told[FILES][4] = {
     [ISSUING] = {"Known already: nothing to do", "Kept as material for chains"},
     [SECOND_ISSUING] = {"Kept as material for chains"},
     [STRANGER] = {"belongs to no request made here"},
-    [ROOT] = {"Kept as material for chains"},
+    [ROOT] = {"It is a trust anchor already"},
     [LATE] = {"superseded on 2026-11-22"},
 };
 

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "daemon/life/internal.h"
 #include "store/quarantine.h"
+#include "store/statement.h"
 #include "tests/daemon/life/scene.h"
 
 enum { DAY = AUTHORITY_DAY };
@@ -95,6 +96,38 @@ START_TEST(its_receipt_goes_on)
 }
 END_TEST
 
+/* Strangers can make a receipt go on for ever, and nobody reads all of that: one that is full stays
+ * as it is. Looked at again after it was in quarantine, then when its chain comes. */
+START_TEST(a_full_receipt_ends)
+{
+    const struct authority *other =
+        authority_make(scene.root, &(struct authority_plan){.subject = "New Issuing", .ca = true});
+    const struct authority *leaf =
+        authority_make(other, &(struct authority_plan){.subject = "www.example.com",
+                                                       .names = "DNS:www.example.com",
+                                                       .key_of = scene.old_leaf});
+    const bool when_kept = _i == 0;
+    const size_t len = BUF_MAX_RECEIPT - !when_kept;
+    AUTO_FREE char *full = mem_alloc(1, BUF_MAX_RECEIPT + 1);
+    AUTO_DELIVERY struct delivery_row row = {0};
+    uint8_t hash[SHA256_LEN];
+
+    memset(full, 'x', len);
+    sha256_of(authority_der(leaf), hash);
+    ck_assert(!scene_deliver(&scene, "early.cer", authority_der(leaf)));
+    ck_ok(deliveries_find(scene.life.inventory, hash, &row, &err));
+    ck_ok(deliveries_set_receipt(scene.life.inventory, row.id, full, &err));
+    scene_add(&scene);
+    AUTO_FREE char *once = scene_receipt_of(&scene, authority_der(leaf));
+    ck_assert_int_eq(strlen(once) == BUF_MAX_RECEIPT, when_kept);
+    ck_assert(scene_deliver(&scene, "ca.cer", authority_der(other)));
+    AUTO_FREE char *twice = scene_receipt_of(&scene, authority_der(leaf));
+    ck_assert_uint_eq(strlen(twice), strlen(once));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+}
+END_TEST
+
 /* What would be refused is refused later, too, and then it is gone. */
 START_TEST(it_is_judged_as_if_it_came_now)
 {
@@ -171,6 +204,105 @@ START_TEST(an_untrusted_one_is_taken_when_its_root_is_trusted)
 }
 END_TEST
 
+static void run_sql(const char *literal, const uint8_t *hash)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+
+    ck_ok(statement_open(scene.life.inventory, literal, &statement, &err));
+    if (hash)
+        statement_bind_hash(&statement, hash);
+    ck_ok(statement_run(&statement, &err));
+}
+
+/* From here on this leaf cannot be accepted, for reasons of its own. */
+static void break_leaf(const struct authority *leaf)
+{
+    uint8_t hash[SHA256_LEN];
+
+    sha256_of(authority_der(leaf), hash);
+    run_sql("CREATE TEMP TABLE broken (sha256 BLOB)", NULL);
+    run_sql("INSERT INTO broken VALUES (?)", hash);
+    run_sql("CREATE TEMP TRIGGER breaks BEFORE UPDATE ON renewals"
+            " WHEN NEW.accepted_at IS NOT NULL AND NEW.leaf_sha256 IN (SELECT sha256 FROM broken)"
+            " BEGIN SELECT raise(ABORT, 'as the test wants'); END",
+            NULL);
+}
+
+static void mend_leaf(void)
+{
+    run_sql("DELETE FROM broken", NULL);
+}
+
+static const struct authority *for_csr(const struct authority *issuer, utc_t not_after)
+{
+    AUTO_BLOB struct blob csr = scene_csr(&scene);
+
+    return authority_make(issuer,
+                          &(struct authority_plan){.csr = blob_span(&csr), .not_after = not_after});
+}
+
+static const struct authority *news(const char *name)
+{
+    return authority_make(scene.root, &(struct authority_plan){.subject = name, .ca = true});
+}
+
+/* One that fails keeps neither the others, nor the file that brought the news. */
+START_TEST(a_failing_look_is_its_own)
+{
+    const struct authority *root =
+        authority_make(NULL, &(struct authority_plan){.subject = "Strange Root", .ca = true});
+    const struct authority *first = for_csr(root, scene.now + 90 * DAY);
+    const struct authority *second = for_csr(root, scene.now + 80 * DAY);
+
+    testing_expect_log("not-looked-again");
+    ck_assert(scene_deliver(&scene, "root.cer", authority_der(root)));
+    ck_assert(!scene_deliver(&scene, "first.cer", authority_der(first)));
+    ck_assert(!scene_deliver(&scene, "second.cer", authority_der(second)));
+    trust(root);
+    break_leaf(first);
+    ck_assert(scene_deliver(&scene, "news.cer", authority_der(news("New Issuing"))));
+    ck_assert_ptr_null(strstr(scene_receipt(&scene), "in first.cer"));
+    ck_assert_ptr_nonnull(strstr(scene_receipt(&scene), "The certificate in second.cer, which was "
+                                                        "refused before, is accepted."));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, second));
+    ck_assert(is_kept(first) && !is_kept(second));
+    ck_assert_int_eq(scene_events(&scene, "looked-again"), 1);
+
+    mend_leaf();
+    ck_assert(scene_deliver(&scene, "more.cer", authority_der(news("Newer Issuing"))));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, first));
+    ck_assert(!is_kept(first));
+}
+END_TEST
+
+START_TEST(a_failing_completion_is_its_own)
+{
+    const struct authority *issuing = news("New Issuing");
+    const struct authority *first = for_csr(issuing, scene.now + 90 * DAY);
+    const struct authority *second = for_csr(issuing, scene.now + 80 * DAY);
+
+    testing_expect_log("not-completed");
+    ck_assert(scene_deliver(&scene, "first.cer", authority_der(first)));
+    ck_assert(scene_deliver(&scene, "second.cer", authority_der(second)));
+    break_leaf(first);
+    ck_assert(scene_deliver(&scene, "issuing.cer", authority_der(issuing)));
+    const char *said = strstr(scene_receipt(&scene), "This completed the certificate www");
+    ck_assert_ptr_nonnull(said);
+    ck_assert_ptr_null(strstr(said + 1, "This completed the certificate www"));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, second));
+    AUTO_FREE char *receipt = scene_receipt_of(&scene, authority_der(first));
+    ck_assert_ptr_null(strstr(receipt, "accepted"));
+
+    mend_leaf();
+    ck_assert(scene_deliver(&scene, "more.cer", authority_der(news("Newer Issuing"))));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, first));
+}
+END_TEST
+
 START_TEST(one_of_a_retired_certificate_is_kept_and_taken_when_it_is_added_anew)
 {
     const struct authority *leaf = for_old_key(scene.now + 90 * DAY);
@@ -212,9 +344,12 @@ int main(void)
     tcase_set_timeout(asked, TESTING_SLOW_SECONDS);
     tcase_add_test(far, a_leaf_that_came_before_its_key_is_taken_with_it);
     tcase_add_test(far, its_receipt_goes_on);
+    tcase_add_loop_test(far, a_full_receipt_ends, 0, 2);
     tcase_add_test(far, it_is_judged_as_if_it_came_now);
     tcase_add_test(far, what_can_never_be_ours_is_not_kept);
     tcase_add_test(asked, an_untrusted_one_is_taken_when_its_root_is_trusted);
+    tcase_add_test(asked, a_failing_look_is_its_own);
+    tcase_add_test(asked, a_failing_completion_is_its_own);
     tcase_add_test(asked, one_of_a_retired_certificate_is_kept_and_taken_when_it_is_added_anew);
     suite_add_tcase(suite, far);
     suite_add_tcase(suite, asked);

@@ -35,6 +35,14 @@ static void setup_own_files(void)
     open_with("    anchors: {system: false, files: [/etc/ssl/own-root.pem]}\n");
 }
 
+static void setup_own_files_everywhere(void)
+{
+    open_with("    anchors: {system: false, files: [/etc/ssl/own-root.pem]}\n"
+              "  default:\n    anchors: {system: false, files: [/etc/ssl/own-root.pem]}\n"
+              "  internal:\n    anchors: {system: false}\n"
+              "  public-web:\n    anchors: {system: false}\n");
+}
+
 static void teardown(void)
 {
     scene_done(&scene);
@@ -120,7 +128,9 @@ START_TEST(receipts_say_where_an_authority_leads)
     deliver(lower);
     receipt_has("Known already: nothing to do.\n   It leads to the trusted root CN=Example Root.");
     deliver(scene.root);
-    receipt_has("It is a trusted root already.");
+    receipt_has("valid until 2036-11-19 12:00:00 UTC:\n"
+                "   It is a trust anchor already: nothing to do.\n");
+    ck_assert_ptr_null(strstr(scene_receipt(&scene), "not trusted"));
     deliver(strange_issuing);
     receipt_has("Its own issuer CN=Strange Root is not known here");
     deliver(strange_root);
@@ -301,6 +311,45 @@ START_TEST(own_files_are_not_widened)
 }
 END_TEST
 
+/* Nor does what it leads to push anything out of the pool: no policy would use it. */
+START_TEST(what_no_policy_uses_proves_nothing)
+{
+    deliver(strange_issuing);
+    ck_ok(trust(strange_root));
+    ck_assert(!is_anchored(strange_issuing));
+    deliver(strange_issuing);
+    receipt_has("Its own issuer CN=Strange Root is not known here");
+    ck_assert(!is_anchored(strange_issuing));
+}
+END_TEST
+
+/* Each new root is a new reason for each leaf that waits, and a line on its receipt. */
+START_TEST(reasons_to_wait_do_not_fill_mailboxes)
+{
+    enum { LEAVES = 5, ROOTS = 6 };
+
+    for (int i = 0; i < LEAVES; i++)
+        ck_assert(deliver(sign_by(strange_issuing)));
+    for (int i = 0; i < ROOTS; i++) {
+        AUTO_FREE char *name = mem_printf("Root %d", i);
+        const utc_t end = scene.now + (1000 - i) * (utc_t)DAY;
+        const struct authority *root = authority_make(
+            NULL, &(struct authority_plan){.subject = name, .ca = true, .not_after = end});
+        const struct authority *cross =
+            authority_make(root, &(struct authority_plan){.subject = "Strange Issuing",
+                                                          .key_of = strange_issuing,
+                                                          .ca = true,
+                                                          .not_after = end});
+        AUTO_FREE char *both = mem_printf("%s%s", authority_pem(root), authority_pem(cross));
+
+        ck_assert(scene_deliver(&scene, "both.pem", span_text(both)));
+        scene_run(&scene);
+    }
+    ck_assert_int_eq(scene_events(&scene, "chain-missing"), LEAVES * ROOTS);
+    ck_assert_int_eq(scene_mails(&scene, "waiting-chain"), 21);
+}
+END_TEST
+
 static void is_refused(const char *pem, bool all, int code, const char *reason)
 {
     struct life_anchors anchors = {0};
@@ -440,6 +489,7 @@ int main(void)
     tcase_add_test(tcase, copies_of_a_name_hide_nothing);
     tcase_add_test(tcase, the_real_one_may_come_last);
     tcase_add_test(tcase, a_trusted_root_completes_what_waits);
+    tcase_add_test(tcase, reasons_to_wait_do_not_fill_mailboxes);
     tcase_add_test(tcase, removal_takes_only_what_it_proved);
     tcase_add_test(tcase, what_is_no_anchor_is_refused);
     tcase_add_test(tcase, an_anchor_is_what_it_says_and_not_what_a_reader_says);
@@ -452,5 +502,9 @@ int main(void)
     tcase_add_checked_fixture(own, setup_own_files, teardown);
     tcase_add_test(own, own_files_are_not_widened);
     suite_add_tcase(suite, own);
+    TCase *own_alone = tcase_create("own files alone");
+    tcase_add_checked_fixture(own_alone, setup_own_files_everywhere, teardown);
+    tcase_add_test(own_alone, what_no_policy_uses_proves_nothing);
+    suite_add_tcase(suite, own_alone);
     return testing_run(suite);
 }
