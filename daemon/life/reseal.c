@@ -120,6 +120,8 @@ static int end_rotation(struct batch *batch, struct error *err)
     struct life *life = batch->life;
     int rc = rotation_remove(life->inventory, err);
 
+    if (rc == 0)
+        rc = rotation_set_failures(life->inventory, batch->after.failed, err);
     if (rc < 0)
         return rc;
     if (batch->after.failed > 0)

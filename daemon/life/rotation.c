@@ -5,6 +5,7 @@
 #include "daemon/life/sealing.h"
 
 static const char rotation_key[] = "sealing-rotation";
+static const char failures_key[] = "sealing-failures";
 
 void rotation_done(struct rotation *rotation)
 {
@@ -70,4 +71,24 @@ int rotation_save(struct inventory *inventory, const struct rotation *rotation, 
 int rotation_remove(struct inventory *inventory, struct error *err)
 {
     return inventory_value_remove(inventory, rotation_key, err);
+}
+
+int rotation_failures(struct inventory *inventory, int64_t *ret, struct error *err)
+{
+    AUTO_BLOB struct blob value = {0};
+    int64_t count = 0;
+    int rc = inventory_value_get(inventory, failures_key, &value, err);
+
+    if (rc < 0 && rc != E_NOT_FOUND)
+        return rc;
+    AUTO_FREE char *text = mem_printf("%.*s", (int)value.len, (const char *)value.data);
+    *ret = text_number(text, 0, INT64_MAX, &count) ? count : 0;
+    return 0;
+}
+
+int rotation_set_failures(struct inventory *inventory, int64_t count, struct error *err)
+{
+    AUTO_FREE char *text = mem_printf("%" PRId64, count);
+
+    return inventory_value_set(inventory, failures_key, span_text(text), err);
 }

@@ -75,14 +75,25 @@ static int begin_rotation(struct life *life, const uint8_t from[SEALING_ID_LEN],
     return rc;
 }
 
-/* Keys under another one of ours: they were sealed while it changed, or come from a backup. */
-static bool has_old(const struct sealing_ids *in_use, const struct sealing_ids *ids)
+/* Keys under another one of ours: they were sealed while it changed, or come from a backup. Those
+ * that did not open the last time are no reason. */
+static int has_old(struct life *life, const struct sealing_ids *in_use,
+                   const struct sealing_ids *ids, bool *ret, struct error *err)
 {
-    for (size_t i = 0; i < in_use->count; i++)
-        if (memcmp(in_use->items[i], ids->items[0], SEALING_ID_LEN) != 0 &&
-            sealing_ids_has(ids, in_use->items[i]))
-            return true;
-    return false;
+    int64_t left = 0, failures = 0;
+    int rc = rotation_failures(life->inventory, &failures, err);
+
+    for (size_t i = 0; rc == 0 && i < in_use->count; i++) {
+        int64_t count = 0;
+
+        if (memcmp(in_use->items[i], ids->items[0], SEALING_ID_LEN) == 0 ||
+            !sealing_ids_has(ids, in_use->items[i]))
+            continue;
+        rc = keys_count_under(life->inventory, in_use->items[i], COUNT_MAX, &count, err);
+        left += count;
+    }
+    *ret = left > 0 && left != failures;
+    return rc;
 }
 
 static void log_missing(const struct sealing_ids *in_use, const struct sealing_ids *ids,
@@ -135,8 +146,13 @@ static int settle(struct life *life, const struct sealing_ids *ids, const char *
     rc = rotation_load(life->inventory, &going_on, err);
     if (rc < 0 && rc != E_NOT_FOUND)
         return rc;
-    bool changed = memcmp(known, ids->items[0], sizeof known) != 0;
-    if (changed || (rc == E_NOT_FOUND && has_old(&in_use, ids)))
+    bool begins = memcmp(known, ids->items[0], sizeof known) != 0;
+    if (!begins && rc == E_NOT_FOUND) {
+        rc = has_old(life, &in_use, ids, &begins, err);
+        if (rc < 0)
+            return rc;
+    }
+    if (begins)
         return begin_rotation(life, known, ids->items[0], "daemon", err);
     return is_new ? inventory_value_set(life->inventory, id_key, span_of(known, sizeof known), err)
                   : 0;

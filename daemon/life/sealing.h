@@ -27,4 +27,9 @@ int rotation_load(struct inventory *inventory, struct rotation *ret, struct erro
 int rotation_save(struct inventory *inventory, const struct rotation *rotation, struct error *err);
 int rotation_remove(struct inventory *inventory, struct error *err);
 
+/* How many keys the last one left under older sealing keys, for they do not open: a start need not
+ * try those again. set is part of the open transaction. */
+int rotation_failures(struct inventory *inventory, int64_t *ret, struct error *err);
+int rotation_set_failures(struct inventory *inventory, int64_t count, struct error *err);
+
 #endif

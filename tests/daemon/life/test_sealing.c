@@ -358,6 +358,80 @@ START_TEST(a_spoiled_key_does_not_stop_the_change)
 }
 END_TEST
 
+/* Requests of old that all have keys. */
+static void add_keys(int count)
+{
+    for (int i = 0; i < count; i++) {
+        AUTO_RENEWAL struct renewal_row row = {.certificate_id = scene_certificate(&scene),
+                                               .reason = mem_strdup("a test"),
+                                               .created_at = scene.now};
+        int64_t id = 0;
+
+        ck_ok(renewals_add(scene.life.inventory, &row, &id, &err));
+        renewal_row_done(&row);
+        ck_ok(renewals_get(scene.life.inventory, id, &row, &err));
+        ck_ok(keeper_seal(scene.keeper, id, span_text(authority_key_pem(scene.old_leaf)), &row.key,
+                          &err));
+        row.superseded_at = scene.now;
+        ck_ok(renewals_update(scene.life.inventory, &row, &err));
+    }
+}
+
+static int64_t left(void)
+{
+    struct seal_state at = state();
+    int64_t count = at.left;
+
+    seal_state_done(&at);
+    return count;
+}
+
+/* So many that it takes several turns, with a start between each two; one does not open. */
+START_TEST(many_keys_take_their_turns)
+{
+    enum { MORE = 300 };
+    int turns = 0;
+    int64_t before;
+
+    ck_ok(inventory_begin(scene.life.inventory, &err));
+    add_keys(MORE);
+    ck_ok(inventory_commit(scene.life.inventory, &err));
+    spoil(50, 2);
+    testing_expect_log("not-resealed");
+    before = left();
+    ck_assert_int_eq(before, 0);
+    rotate();
+    ck_assert_int_eq(left(), KEYS + MORE);
+    for (before = left(); state().rotating; before = left()) {
+        ck_ok(life_seal_step(&scene.life, &err));
+        ck_assert_int_ge(left(), before - 128);
+        ck_assert_int_lt(turns++, 20);
+        scene_restart(&scene);
+    }
+    ck_assert_int_ge(turns, 5);
+    ck_assert_int_eq(left(), 1);
+    ck_assert_int_eq(look_around().opened, KEYS + MORE - 1);
+    ck_assert_int_eq(scene_events(&scene, "seal-rotation-ended"), 1);
+}
+END_TEST
+
+/* Replaced by hand twice, with keys under each of the three. */
+START_TEST(several_old_keys)
+{
+    for (int i = 0; i < 2; i++) {
+        ck_ok(keeper_rotate(scene.keeper, &err));
+        add_keys(140);
+    }
+    ck_assert_int_eq(left(), KEYS + 140);
+    scene_restart(&scene);
+    scene_run(&scene);
+    expect_all_under_the_key_in_force(KEYS + 280);
+    expect_rest();
+    ck_assert_int_eq(scene_events(&scene, "seal-rotation-begun"), 1);
+    ck_assert_int_eq(scene_events(&scene, "seal-rotation-ended"), 1);
+}
+END_TEST
+
 #ifdef UNLAPSED_FAULTS
 static int strike(void *self, const char *call)
 {
@@ -455,6 +529,8 @@ int main(void)
     tcase_add_test(tcase, no_new_key_beside_sealed_ones);
     tcase_add_loop_test(tcase, a_spoiled_key_installs_nothing, 0, 4);
     tcase_add_test(tcase, a_spoiled_key_does_not_stop_the_change);
+    tcase_add_test(tcase, many_keys_take_their_turns);
+    tcase_add_test(tcase, several_old_keys);
 #ifdef UNLAPSED_FAULTS
     tcase_add_loop_test(tcase, killed_at_each_step, 0, 2);
 #else
