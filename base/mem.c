@@ -77,6 +77,11 @@ bool span_equal(struct span a, struct span b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+bool span_starts(struct span data, const void *prefix, size_t len)
+{
+    return data.len >= len && (len == 0 || memcmp(data.data, prefix, len) == 0);
+}
+
 struct blob blob_copy(struct span from)
 {
     struct blob copy = {mem_alloc(from.len + 1, 1), from.len};

@@ -46,6 +46,7 @@ struct span span_of(const void *data, size_t len);
 struct span span_text(const char *text);
 struct span blob_span(const struct blob *blob);
 bool span_equal(struct span a, struct span b);
+bool span_starts(struct span data, const void *prefix, size_t len);
 
 struct blob blob_copy(struct span from);
 /* Frees and empties; blob_wipe overwrites first and is the one for secrets. */

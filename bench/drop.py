@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Drops thousands of files into the folder of a real daemon at once and waits until each has its receipt.
 
-    drop.py [--files N] [--small N] [--daemon FILE] [--what mixed|authorities] [--syncs] [--baseline]
+    drop.py [--files N] [--small N] [--daemon FILE] [--what mixed|authorities] [--passwords] [--syncs] [--baseline]
 
 Prints one line for each run: files, seconds from the first file to the last receipt, files a second, processor time and
 the greatest memory of the daemon and its children (VmHWM, summed), and with --syncs, in a run of its own since strace is
 slow, how many times it asked the disk to keep something. --what authorities drops certificates of authorities that
-nobody here trusts, each another one: the most that a stranger can make the daemon look for. --small is the smaller run that the large one is compared with: work for one
-file must not grow with their number. --baseline adds what people do without a daemon, a shell loop that looks at each
+nobody here trusts, each another one: the most that a stranger can make the daemon look for. --passwords configures one,
+for which each file is read by a process of its own. --small is the smaller run that the large one is compared with: work
+for one file must not grow with their number. --baseline adds what people do without a daemon, a shell loop that looks at each
 file with openssl, writes a note beside it, moves it and syncs. Everything is under one temporary folder
 (BENCH_TMPDIR, else /tmp).
 """
@@ -137,7 +138,7 @@ def busy(pid):
     return total
 
 
-def configure(folder):
+def configure(folder, passwords):
     path = os.path.join(folder, "unlapsed.yaml")
     with open(path, "w", encoding="ascii") as out:
         out.write(f"""host: bench.example.test
@@ -149,8 +150,12 @@ drop:
   folder: {folder}/drop
   settle: 1s
   scan: 5s
+{"  passwords: " + folder + "/passwords" if passwords else ""}
 recipients: [people@example.test]
 """)
+    if passwords:
+        with open(os.open(os.path.join(folder, "passwords"), os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="ascii") as out:
+            out.write("secret\n")
     return path
 
 
@@ -163,11 +168,11 @@ def left(folder):
     return sum(1 for entry in os.scandir(os.path.join(folder, "drop")) if entry.is_file())
 
 
-def run_daemon(program, count, parts, make=mixed, trace=False, patience=600):
+def run_daemon(program, count, parts, make=mixed, passwords=False, trace=False, patience=600):
     """One run: (seconds, KiB, syncs or None, seconds of processor time)."""
     folder = tempfile.mkdtemp(prefix="unlapsed-bench-", dir=os.environ.get("BENCH_TMPDIR", "/tmp"))
     counts = os.path.join(folder, "strace")
-    argv = [program, "-c", configure(folder), "--log-level", "5"]
+    argv = [program, "-c", configure(folder, passwords), "--log-level", "5"]
     if trace:
         argv = ["strace", "-f", "--seccomp-bpf", "-c", "-e", "trace=" + SYNCS, "-o", counts] + argv
     names = prepare(os.path.join(folder, "ready"), count, parts, make)
@@ -232,6 +237,7 @@ def main():
     parser.add_argument("--daemon", default=os.path.join(os.environ.get("BUILD_ROOT", os.path.join(HERE, "..", "build")),
                                                          "daemon", "unlapsed"))
     parser.add_argument("--what", choices=KINDS, default="mixed")
+    parser.add_argument("--passwords", action="store_true")
     parser.add_argument("--syncs", action="store_true")
     parser.add_argument("--baseline", action="store_true")
     options = parser.parse_args()
@@ -239,12 +245,13 @@ def main():
         parts = materials(folder)
         for count in (options.small, options.files):
             if count > 0:
-                seconds, kib, _, cpu = run_daemon(options.daemon, count, parts, KINDS[options.what])
+                seconds, kib, _, cpu = run_daemon(options.daemon, count, parts, KINDS[options.what],
+                                                   options.passwords)
                 print(f"daemon: {count} files in {seconds:.1f} s, {count / seconds:.0f} files/s, "
                       f"{cpu:.1f} s of processor time, peak {kib / 1024:.1f} MiB",
                       flush=True)
         if options.syncs:
-            _, _, syncs, _ = run_daemon(options.daemon, options.small, parts, KINDS[options.what], trace=True)
+            _, _, syncs, _ = run_daemon(options.daemon, options.small, parts, KINDS[options.what], options.passwords, trace=True)
             print(f"daemon: {options.small} files with {syncs} syncs, {syncs / options.small:.2f} a file", flush=True)
         if options.baseline:
             seconds = run_loop(options.small, parts)

@@ -299,8 +299,8 @@ static int open_reader(struct real_world *world, struct error *err)
         mem_alloc(policies_count(world->config->policies), sizeof *sets);
     const struct config *config = world->config;
     const struct reader_options options = {
-        .delivery = {.passwords = (const char *const *)config->drop_passwords,
-                     .password_count = config->drop_password_count,
+        .delivery = {.passwords = (const char *const *)config->drop_passwords.items,
+                     .password_count = config->drop_passwords.count,
                      .keep_keys = policies_take_keys(config->policies)},
         .anchors = sets,
         .anchor_count = assign_anchors(world, sets),

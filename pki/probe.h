@@ -9,7 +9,12 @@
 #include "base/mem.h"
 #include "pki/starttls.h"
 
-enum { PROBE_ADDRESSES_MAX = 16, PROBE_ADDRESS_TEXT_MAX = 64 };
+enum {
+    PROBE_ADDRESSES_MAX = 16,
+    PROBE_ADDRESS_TEXT_MAX = 64,
+    PROBE_RESOLVE_MS = 8000 /* the usual patience: the system's resolver asks the second name server
+                               after 5 s */
+};
 
 /* One numeric socket address, and how people write it ("192.0.2.1:443", "[2001:db8::1]:443"). */
 struct probe_address {
@@ -24,8 +29,10 @@ struct probe_addresses {
 };
 
 /* All A and AAAA addresses of host (a name or an address) with port. E_NETWORK when there is none.
- * Blocks for as long as the system's resolver does. */
-int probe_resolve(const char *host, int port, struct probe_addresses *ret, struct error *err);
+ * E_TIMEOUT when the system's resolver takes longer than timeout_ms, E_BUSY when 32 names wait for
+ * it already: a resolver that was given up goes on in a thread of its own. */
+int probe_resolve(const char *host, int port, int timeout_ms, struct probe_addresses *ret,
+                  struct error *err);
 
 struct probe_result {
     struct blobs sent; /* certificates in the order the server sent them, leaf first; DER */

@@ -142,8 +142,8 @@ static bool try_spot(const struct deploy_order *order, const struct expectation 
     const struct bind_endpoint *endpoint = spot->endpoint;
     struct error why = {0};
 
-    if (spot->addresses.count == 0 &&
-        probe_resolve(endpoint->host, endpoint->port, &spot->addresses, &why) < 0) {
+    if (spot->addresses.count == 0 && probe_resolve(endpoint->host, endpoint->port,
+                                                    PROBE_RESOLVE_MS, &spot->addresses, &why) < 0) {
         buf_done(&spot->views[0].line);
         buf_init(&spot->views[0].line, LINE_MAX_BYTES);
         buf_printf(&spot->views[0].line, "%s:%d: %s", endpoint->host, endpoint->port, why.text);

@@ -169,7 +169,7 @@ void check_look_at_host(const struct check_plan *plan, struct check_looks *ret)
     struct probe_addresses addresses = {0};
     struct error err = {0};
 
-    if (probe_resolve(plan->host, plan->port, &addresses, &err) < 0) {
+    if (probe_resolve(plan->host, plan->port, PROBE_RESOLVE_MS, &addresses, &err) < 0) {
         struct check_look *look = add_look(ret, plan->target);
 
         look->error = err;

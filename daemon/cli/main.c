@@ -8,6 +8,8 @@
 
 #include <curl/curl.h>
 
+#include "daemon/read/role.h"
+
 /* Everything a verb wrote, at once. A disk that is full or a reader that has gone is an error. */
 static enum cli_exit flush(struct cli *cli, enum cli_exit status)
 {
@@ -72,6 +74,8 @@ int main(int argc, char **argv)
         .now = clock_now(),
     };
 
+    if (reader_role_is_meant(argc, argv))
+        return reader_role_run();
     signal(SIGPIPE, SIG_IGN);
     cli_open_output(&cli);
     if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK) {

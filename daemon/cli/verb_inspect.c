@@ -1,5 +1,5 @@
-/* What a file is. It is read here, in the caller's own process and with the caller's own rights;
- * the daemon is only asked whose public keys they are. */
+/* What a file is. It is opened with the caller's own rights and parsed by a confined process, as
+ * the daemon's deliveries are; the daemon is only asked whose public keys they are. */
 #include "daemon/cli/cli.h"
 
 #include <string.h>
@@ -8,26 +8,15 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "pki/delivery/delivery.h"
+#include "pki/delivery/passwords.h"
 
 #include "daemon/cli/reply.h"
+#include "daemon/read/reader.h"
 
 struct arguments {
     const char *file;
     const char *password_file;
 };
-
-/* Borrowed from text, which is wiped when it is done with. */
-struct passwords {
-    struct blob text;
-    const char *items[DELIVERY_PASSWORDS_MAX];
-    size_t count;
-};
-
-static void passwords_done(struct passwords *passwords)
-{
-    blob_wipe(&passwords->text);
-}
 
 static enum cli_exit take(void *self, struct cli *cli, int option, const char *value)
 {
@@ -45,25 +34,10 @@ static enum cli_exit take(void *self, struct cli *cli, int option, const char *v
 
 static int read_passwords(const char *file, struct passwords *ret, struct error *err)
 {
-    AUTO_SECRET struct blob raw = {0};
-    int rc = file_read(file, DELIVERY_PASSWORDS_MAX * 256, &raw, err);
+    AUTO_SECRET struct blob text = {0};
+    int rc = file_read(file, PASSWORDS_FILE_MAX, &text, err);
 
-    if (rc < 0)
-        return rc;
-    ret->text = (struct blob){mem_alloc(raw.len + 1, 1), raw.len};
-    if (raw.len > 0)
-        memcpy(ret->text.data, raw.data, raw.len);
-    char *rest = (char *)ret->text.data, *line;
-    while ((line = strsep(&rest, "\n"))) {
-        line[strcspn(line, "\r")] = '\0';
-        if (line[0] == '\0')
-            continue;
-        if (ret->count == DELIVERY_PASSWORDS_MAX)
-            return error_set(err, E_TOO_LARGE, "%s: passwords: wanted at most %d, one a line", file,
-                             DELIVERY_PASSWORDS_MAX);
-        ret->items[ret->count++] = line;
-    }
-    return 0;
+    return rc < 0 ? rc : passwords_parse(file, blob_span(&text), ret, err);
 }
 
 static int read_file(const char *name, struct blob *ret, struct error *err)
@@ -71,6 +45,22 @@ static int read_file(const char *name, struct blob *ret, struct error *err)
     if (strcmp(name, "-") == 0)
         return file_read_fd(STDIN_FILENO, "standard input", DELIVERY_FILE_MAX, ret, err);
     return file_read(name, DELIVERY_FILE_MAX, ret, err);
+}
+
+/* A stranger's file has no business in a process with an administrator's rights, so there is no
+ * other way when no reader can be had. */
+static int read_objects(struct span data, const struct passwords *passwords,
+                        struct delivery_objects *ret, struct error *err)
+{
+    const struct reader_options options = {
+        .delivery = {(const char *const *)passwords->items, passwords->count, false}};
+    struct reader *reader = NULL;
+    int rc = reader_open(&options, &reader, err);
+
+    if (rc == 0)
+        rc = reader_read_alone(reader, data, ret, err);
+    reader_close(reader);
+    return rc == E_COMMAND ? error_wrap(err, E_IO, "no process to read it in") : rc;
 }
 
 static const char *kind_text(enum object_kind kind)
@@ -280,7 +270,7 @@ static int put_document(struct cli *cli, const json_t *json, struct error *err)
 VERB(verb_inspect)
 {
     static const struct option own[] = {{"password-file", required_argument, NULL, 'p'}, {0}};
-    __attribute__((cleanup(passwords_done))) struct passwords passwords = {0};
+    AUTO_PASSWORDS struct passwords passwords = {0};
     AUTO_OBJECTS struct delivery_objects objects = {0};
     AUTO_SECRET struct blob data = {0};
     struct arguments arguments = {0};
@@ -295,9 +285,8 @@ VERB(verb_inspect)
         rc = read_passwords(arguments.password_file, &passwords, &err);
     if (rc == 0)
         rc = read_file(arguments.file, &data, &err);
-    const struct delivery_options options = {passwords.items, passwords.count, false};
     if (rc == 0)
-        rc = delivery_read(blob_span(&data), &options, &objects, &err);
+        rc = read_objects(blob_span(&data), &passwords, &objects, &err);
     if (rc < 0)
         return cli_fail(cli, NULL, &err);
     AUTO_JSON json_t *document = document_of(cli, arguments.file, blob_span(&data), &objects);

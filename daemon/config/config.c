@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "pki/chain.h"
 #include "daemon/config/fields.h"
-#include "daemon/config/passwords.h"
 
 /* Complaints of all files: the first one and how many there were. */
 struct tally {
@@ -254,7 +253,7 @@ void config_free(struct config *config)
         free(config->aia_allow.items[i]);
     for (size_t i = 0; i < config->recipients.count; i++)
         free(config->recipients.items[i]);
-    passwords_wipe(config);
+    passwords_wipe(&config->drop_passwords);
     smtp_settings_done(&config->mail);
     policies_free(config->policies);
     services_free(config->services);

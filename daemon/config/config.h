@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "pki/delivery/delivery.h"
+#include "pki/delivery/passwords.h"
 #include "notify/smtp.h"
 #include "policies/policy.h"
 #include "policies/service.h"
@@ -27,11 +27,9 @@ struct config {
                        */
     char *read_group; /* NULL: only root and the daemon's user */
     char *admin_group;
-    seconds_t drop_settle;                        /* 2 s */
-    seconds_t drop_scan;                          /* 60 s */
-    char *drop_passwords[DELIVERY_PASSWORDS_MAX]; /* to try on locked deliveries; secrets, wiped
-                                                     when they are freed */
-    size_t drop_password_count;
+    seconds_t drop_settle;           /* 2 s */
+    seconds_t drop_scan;             /* 60 s */
+    struct passwords drop_passwords; /* to try on locked deliveries; wiped when they are freed */
     bool drop_erase_keys;       /* what holds a private key is overwritten after it was filed */
     struct text_list aia_allow; /* what a URL of a certificate may reach besides public addresses */
     int aia_ports[POLICY_LIST_MAX]; /* and besides the ports 80 and 443 */

@@ -8,7 +8,6 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "daemon/config/passwords.h"
 #include "daemon/fetch/fetch.h"
 
 #define DAY ((seconds_t)86400)
@@ -53,6 +52,16 @@ static void read_text(struct yaml *yaml, const struct yaml_node *map, const char
         set_text(ret, text);
 }
 
+static int load_passwords(const char *file, struct passwords *ret, struct error *err)
+{
+    AUTO_SECRET struct blob text = {0};
+    int rc = file_check_trusted(file, 0077, err);
+
+    if (rc == 0)
+        rc = file_read_trusted(file, PASSWORDS_FILE_MAX, &text, err);
+    return rc < 0 ? rc : passwords_parse(file, blob_span(&text), ret, err);
+}
+
 static void read_drop_passwords(struct yaml *yaml, const struct yaml_node *map,
                                 struct config *config)
 {
@@ -60,7 +69,8 @@ static void read_drop_passwords(struct yaml *yaml, const struct yaml_node *map,
     struct error err = {0};
     const char *file;
 
-    if (yaml_path(yaml, map, "passwords", &file) && passwords_read(file, config, &err) < 0 &&
+    if (yaml_path(yaml, map, "passwords", &file) &&
+        load_passwords(file, &config->drop_passwords, &err) < 0 &&
         yaml_any(yaml, map, "passwords", &node))
         yaml_complain(yaml, node, "%s", err.text);
 }

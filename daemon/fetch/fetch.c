@@ -72,7 +72,7 @@ static const char *problem_of(const struct transfer *transfer, const struct sock
 static int resolve(struct transfer *transfer, struct error *err)
 {
     struct fetch_url *url = &transfer->url;
-    int rc = probe_resolve(url->host, url->port, &transfer->addresses, err);
+    int rc = probe_resolve(url->host, url->port, PROBE_RESOLVE_MS, &transfer->addresses, err);
 
     if (rc < 0)
         return error_wrap(err, rc, "fetch");

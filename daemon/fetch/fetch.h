@@ -29,7 +29,7 @@ bool fetch_is_allowance(const char *text);
  * E_REFUSED  host, address or port are not allowed, or the server sent another status than 200
  * E_TOO_LARGE more than 64 KiB came
  * E_NETWORK, E_TIMEOUT
- * Blocks for 5 s at most, and for as long as the system's resolver does before that. Any number of
+ * Blocks for PROBE_RESOLVE_MS (8 s) for the host's name, then for 5 s at most. Any number of
  * threads may fetch. The server of an https URL is not verified: authorities publish by http, what
  * comes is a hint, and nothing is sent but the URL.
  */

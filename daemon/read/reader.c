@@ -17,6 +17,7 @@ enum {
 /* The processes of one duty that wait for a question. */
 struct pool {
     struct blob setup;
+    bool once;                      /* each answers one question and ends */
     struct process *idle[IDLE_MAX]; /* the last one was used last */
     size_t count;
 };
@@ -96,6 +97,9 @@ int reader_open(const struct reader_options *options, struct reader **ret, struc
     };
     for (size_t i = 0; i < WIRE_DUTIES; i++)
         reader->pools[i].setup = pack_setup(options, (enum wire_duty)i);
+    /* A file that took its process over could keep the passwords, and the keys of whoever sends
+     * the next file, or hand out a key of its own in their place. */
+    reader->pools[WIRE_READS].once = reader->keep_keys || options->delivery.password_count > 0;
     *ret = reader;
     return 0;
 }
@@ -129,7 +133,7 @@ static struct process *take_idle(struct reader *reader, enum wire_duty duty)
 static void give_back(struct reader *reader, enum wire_duty duty, struct process *process)
 {
     struct pool *pool = &reader->pools[duty];
-    bool worn = process_is_worn(process);
+    bool worn = pool->once || process_is_worn(process);
 
     pthread_mutex_lock(&reader->mutex);
     if (!worn && pool->count < IDLE_MAX)

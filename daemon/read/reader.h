@@ -22,8 +22,8 @@ struct reader_anchors {
 };
 
 struct reader_options {
-    const char *program; /* NULL: this program again */
-    struct delivery_options delivery;
+    const char *program;              /* NULL: this program again */
+    struct delivery_options delivery; /* with passwords or keep_keys: one process for each file */
     const struct reader_anchors *anchors;
     size_t anchor_count;
     struct process_limits limits; /* 0 for the usual: 10 s, and 5 s of processor time */

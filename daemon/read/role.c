@@ -236,7 +236,7 @@ int reader_role_run(void)
     struct error err = {0};
 
     if (!is_started_by_agent()) {
-        fputs("unlapsed: the role of a reader is started by the daemon alone\n", stderr);
+        fputs("unlapsed: the role of a reader is not started by hand\n", stderr);
         return EXIT_USAGE;
     }
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -271,7 +271,7 @@ static int add_putty(struct finds *finds, struct span text, struct error *err)
     static const char front[] = "PuTTY-User-Key-File-";
     size_t len = sizeof front - 1;
 
-    if (text.len < len || memcmp(text.data, front, len) != 0)
+    if (!span_starts(text, front, len))
         return 0;
     return object_add(&finds->reading->list, OBJECT_PRIVATE_KEY, NULL, err,
                       "a private key of PuTTY, which is not kept");
@@ -412,7 +412,9 @@ int blocks_read(struct span file, struct reading *reading, struct error *err)
     if (rc < 0)
         return rc;
     if (reading_useful(reading, since) > 0) {
-        reading_summarise(reading, "base64 of PEM", since);
+        reading_summarise(reading,
+                          text_starts(reading->summary, "PEM") ? "base64 of PEM" : "base64 of text",
+                          since);
         return 1;
     }
     reading_cut(reading, since);

@@ -11,11 +11,6 @@
 #include "pki/delivery/reading.h"
 #include "pki/delivery/zip.h"
 
-static bool has_prefix(struct span file, const char *prefix, size_t len)
-{
-    return file.len >= len && memcmp(file.data, prefix, len) == 0;
-}
-
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
@@ -24,7 +19,7 @@ static bool is_blank(uint8_t c)
 /* The file without a UTF-8 byte order mark and leading blanks. */
 static struct span trimmed(struct span file)
 {
-    if (has_prefix(file, "\xEF\xBB\xBF", 3))
+    if (span_starts(file, "\xEF\xBB\xBF", 3))
         file = span_of(file.data + 3, file.len - 3);
     while (file.len > 0 && is_blank(file.data[0]))
         file = span_of(file.data + 1, file.len - 1);

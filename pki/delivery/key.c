@@ -180,6 +180,16 @@ static int add_plain(struct object_list *list, struct span der, const char *wher
                       form.readable ? "damaged" : form.text);
 }
 
+/* What came of trying the passwords: rc and why, or the plain key. */
+static int add_opened(struct object_list *list, int rc, const struct error *why, struct span plain,
+                      const char *where, struct error *err)
+{
+    if (rc < 0)
+        return object_add(list, OBJECT_PRIVATE_KEY, NULL, err, "%san encrypted private key%s%s",
+                          where, rc == E_REFUSED ? " " : ", not read: ", why->text);
+    return add_plain(list, plain, where, err);
+}
+
 /* EncryptedPrivateKeyInfo (RFC 5958 3). */
 struct sealed {
     const X509_SIG *outer;
@@ -213,10 +223,7 @@ static int add_sealed(struct object_list *list, const X509_SIG *outer, const cha
     if (rc == 0)
         rc = pbe_open(list, cost, unseal, &sealed, &why);
     AUTO_SECRET struct blob plain = blob_take(&sealed.plain);
-    if (rc < 0)
-        return object_add(list, OBJECT_PRIVATE_KEY, NULL, err, "%san encrypted private key%s%s",
-                          where, rc == E_REFUSED ? " " : ", not read: ", why.text);
-    return add_plain(list, blob_span(&plain), where, err);
+    return add_opened(list, rc, &why, blob_span(&plain), where, err);
 }
 
 static bool is_sealed(struct span der)
@@ -323,10 +330,7 @@ static int add_dek(struct object_list *list, struct span head, struct span der, 
     else
         rc = pbe_open(list, COST, undek, &dek, &why);
     AUTO_SECRET struct blob plain = blob_take(&dek.plain);
-    if (rc < 0)
-        return object_add(list, OBJECT_PRIVATE_KEY, NULL, err, "%san encrypted private key%s%s",
-                          where, rc == E_REFUSED ? " " : ", not read: ", why.text);
-    return add_plain(list, blob_span(&plain), where, err);
+    return add_opened(list, rc, &why, blob_span(&plain), where, err);
 }
 
 int key_add_pem(struct object_list *list, struct span head, struct span der, const char *where,

@@ -78,7 +78,7 @@ static const char *find_kind(struct span file, const struct kind *kinds, size_t 
     for (size_t i = 0; i < count; i++) {
         size_t len = kinds[i].front.len;
 
-        if (file.len >= len && memcmp(file.data, kinds[i].front.data, len) == 0)
+        if (span_starts(file, kinds[i].front.data, len))
             return kinds[i].what;
     }
     return NULL;

@@ -117,7 +117,7 @@ static struct span behind_line(struct span text)
 
 static bool is_from_line(struct span text)
 {
-    return text.len >= 5 && memcmp(text.data, "From ", 5) == 0;
+    return span_starts(text, "From ", 5);
 }
 
 static void summarise(const struct mail *mail, size_t since)

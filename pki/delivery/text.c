@@ -2,11 +2,6 @@
 
 #include <string.h>
 
-static bool has_prefix(struct span file, const char *prefix, size_t len)
-{
-    return file.len >= len && memcmp(file.data, prefix, len) == 0;
-}
-
 /* Text of any European language has a zero in most of its pairs, and always on the same side. */
 static enum text_charset charset_by_zeros(struct span file)
 {
@@ -32,15 +27,15 @@ static enum text_charset charset_by_zeros(struct span file)
 
 enum text_charset text_charset_of(struct span file)
 {
-    if (has_prefix(file, "\xEF\xBB\xBF", 3))
+    if (span_starts(file, "\xEF\xBB\xBF", 3))
         return TEXT_UTF8;
-    if (has_prefix(file, "\xFF\xFE\0\0", 4))
+    if (span_starts(file, "\xFF\xFE\0\0", 4))
         return TEXT_UTF32_LE;
-    if (has_prefix(file, "\0\0\xFE\xFF", 4))
+    if (span_starts(file, "\0\0\xFE\xFF", 4))
         return TEXT_UTF32_BE;
-    if (has_prefix(file, "\xFF\xFE", 2))
+    if (span_starts(file, "\xFF\xFE", 2))
         return TEXT_UTF16_LE;
-    if (has_prefix(file, "\xFE\xFF", 2))
+    if (span_starts(file, "\xFE\xFF", 2))
         return TEXT_UTF16_BE;
     return charset_by_zeros(file);
 }
@@ -219,7 +214,7 @@ static size_t twice_encoded(struct span in, const char **ret)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         size_t len = strlen(rows[i].text);
 
-        if (has_prefix(in, rows[i].text, len)) {
+        if (span_starts(in, rows[i].text, len)) {
             *ret = rows[i].stands_for;
             return len;
         }

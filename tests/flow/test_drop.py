@@ -3,6 +3,7 @@
 a full disk, a read-only share, and kill -9 in the middle of it. What holds each time: every file is answered exactly
 once, none is lost, and what ails the folder is told once."""
 import collections
+import ctypes
 import glob
 import hashlib
 import json
@@ -11,6 +12,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -90,6 +92,11 @@ def make_bare():
     return Bare(settle="1s", scan="1s")
 
 
+def make_unhurried():
+    """Only what the kernel tells makes it look."""
+    return Bare(settle="1s", scan="1d")
+
+
 def make_full():
     return Bare(remaining=40 * 86400, lead="1d", lifetime=90 * 86400)
 
@@ -144,6 +151,49 @@ def copies(lab):
     for name, data in dropped.items():
         lab.put(name, data)
     lab.wait_for(lambda: lab.all_filed() and len(lab.rows()) == 300, 60, "all to be filed")
+    lab.check_answered(dropped)
+
+
+def overflowed(queue):
+    """Whether a full queue of events ends with the one that says that others were lost (inotify(7))."""
+    while True:
+        events = os.read(queue, 65536)
+        at = 0
+        while at < len(events):
+            _, mask, _, length = struct.unpack_from("iIII", events, at)
+            if mask & 0x4000:    # IN_Q_OVERFLOW
+                return True
+            at += 16 + length
+
+
+def queue_overflows(lab):
+    """More happens in the folder than the kernel can tell: what was dropped after its queue was full is found, too."""
+    with open("/proc/sys/fs/inotify/max_queued_events", encoding="ascii") as text:
+        most = int(text.read())
+    if most > 100000:
+        raise Skip(f"the queue holds {most} events")
+    lab.begin()
+    libc = ctypes.CDLL(None, use_errno=True)
+    twin = libc.inotify_init1(os.O_NONBLOCK)
+    assert libc.inotify_add_watch(twin, os.fsencode(lab.inside()), 0x80) >= 0    # IN_MOVED_TO
+    names = [lab.inside(".one"), lab.inside(".other")]
+    with open(names[0], "wb"):
+        pass
+    time.sleep(2)   # its looks after the start are over
+    daemon = lab.running["unlapsed"]
+    daemon.send_signal(signal.SIGSTOP)
+    try:
+        for number in range(most + 10):
+            os.rename(names[number % 2], names[1 - number % 2])
+        dropped = rubbish(20)
+        for name, data in dropped.items():
+            lab.put(name, data)
+    finally:
+        daemon.send_signal(signal.SIGCONT)
+    assert overflowed(twin), "it held them all"
+    os.close(twin)
+    os.unlink(names[most % 2])
+    lab.wait_for(lambda: lab.all_filed() and len(lab.rows()) == 20, 60, "all to be filed")
     lab.check_answered(dropped)
 
 
@@ -453,7 +503,7 @@ def killed_before_every_step(lab):
 
 
 if __name__ == "__main__":
-    run_tests((thousands, make_full), (stop_and_go_on, make_bare), (copies, make_bare),
+    run_tests((thousands, make_full), (stop_and_go_on, make_bare), (copies, make_bare), (queue_overflows, make_unhurried),
               (hostile_names, make_bare), (odd_things, make_bare), (slow_writers, make_bare),
               (folder_comes_and_goes, make_bare), (full_disk, make_bare), (read_only_and_unmounted, make_bare), (no_reader, make_bare),
               (kill_in_the_middle, make_bare), (killed_before_every_step, make_bare))

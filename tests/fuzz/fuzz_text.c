@@ -6,6 +6,7 @@
 #include "pki/delivery/hex.h"
 #include "pki/delivery/pem.h"
 #include "pki/delivery/text.h"
+#include "pki/delivery/wrapped.h"
 #include "pki/der.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -60,6 +61,15 @@ static void read_hex(struct span text)
     assert(len == der.len);
 }
 
+static void read_wrapped(struct span text)
+{
+    AUTO_BUF struct buf inner;
+
+    buf_init(&inner, TEXT_GROWTH * text.len + 1);
+    bool found = wrapped_undo(text, &inner);
+    assert(found == (inner.len > 0) && !inner.full);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span file = span_of(data, size);
@@ -81,5 +91,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_blocks(file);
     read_bare(file);
     read_hex(file);
+    read_wrapped(file);
     return 0;
 }

@@ -26,7 +26,7 @@ FLOORS = {
     "daemon/.": ["base", "pki", "policies", "store", "notify", "daemon/bind", "daemon/drop", "daemon/issue",
                  "daemon/read", "daemon/fetch", "daemon/config", "daemon/life", "daemon/api"],
     # the command line is a client of the API: no inventory, no life
-    "daemon/cli": ["base", "pki", "policies", "notify", "daemon/config"],
+    "daemon/cli": ["base", "pki", "policies", "notify", "daemon/config", "daemon/read"],
     "tests": ["base", "pki", "policies", "store", "notify", "daemon"],
 }
 

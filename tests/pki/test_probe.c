@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -111,7 +113,7 @@ static struct probe_address address_of(const char *host, int port)
 {
     struct probe_addresses found = {0};
 
-    ck_ok(probe_resolve(host, port, &found, &err));
+    ck_ok(probe_resolve(host, port, PATIENCE_MS, &found, &err));
     ck_assert_uint_eq(1, found.count);
     return found.items[0];
 }
@@ -306,21 +308,59 @@ START_TEST(test_no_tls)
 }
 END_TEST
 
+/* A resolver that keeps silent until it is told to answer; for one name alone. */
+static pthread_mutex_t silence = PTHREAD_MUTEX_INITIALIZER;
+
+int __real_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **ret);
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **ret);
+
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **ret)
+{
+    if (strcmp(host, "silent.example") != 0)
+        return __real_getaddrinfo(host, service, hints, ret);
+    pthread_mutex_lock(&silence);
+    pthread_mutex_unlock(&silence);
+    return __real_getaddrinfo("127.0.0.1", service, hints, ret);
+}
+
+START_TEST(test_resolve_in_time)
+{
+    struct probe_addresses found = {.count = 7};
+
+    pthread_mutex_lock(&silence);
+    /* 32 are given up and go on; one more is not begun. */
+    for (int i = 0; i < 32; i++)
+        ck_fails(probe_resolve("silent.example", 443, 1, &found, &err), E_TIMEOUT,
+                 "silent.example: no address: wanted an answer of the name server within 1 ms");
+    ck_fails(probe_resolve("silent.example", 443, 1, &found, &err), E_BUSY, "32 other names wait");
+    ck_assert_uint_eq(7, found.count);
+    ck_ok(probe_resolve("127.0.0.1", 443, 1, &found, &err));
+    pthread_mutex_unlock(&silence);
+    /* They end, and there is room again. */
+    while (probe_resolve("silent.example", 443, PATIENCE_MS, &found, &err) == E_BUSY)
+        usleep(1000);
+    ck_assert_str_eq("127.0.0.1:443", found.items[0].text);
+}
+END_TEST
+
 START_TEST(test_resolve)
 {
     struct probe_addresses found = {0};
 
-    ck_ok(probe_resolve("127.0.0.1", 443, &found, &err));
+    ck_ok(probe_resolve("127.0.0.1", 443, PATIENCE_MS, &found, &err));
     ck_assert_uint_eq(1, found.count);
     ck_assert_str_eq("127.0.0.1:443", found.items[0].text);
-    ck_ok(probe_resolve("localhost", 8443, &found, &err));
+    ck_ok(probe_resolve("localhost", 8443, PATIENCE_MS, &found, &err));
     ck_assert_uint_ge(found.count, 1);
     for (size_t i = 1; i < found.count; i++)
         ck_assert_str_ne(found.items[0].text, found.items[i].text);
     found.count = 7;
-    ck_fails(probe_resolve("", 443, &found, &err), E_NETWORK, "no address");
-    ck_fails(probe_resolve("localhost", 0, &found, &err), E_INPUT, "port");
-    ck_fails(probe_resolve("localhost", 65536, &found, &err), E_INPUT, "got 65536");
+    ck_fails(probe_resolve("", 443, PATIENCE_MS, &found, &err), E_NETWORK, "no address");
+    ck_fails(probe_resolve("localhost", 0, PATIENCE_MS, &found, &err), E_INPUT, "port");
+    ck_fails(probe_resolve("localhost", 65536, PATIENCE_MS, &found, &err), E_INPUT, "got 65536");
     ck_assert_uint_eq(7, found.count);
 }
 END_TEST
@@ -342,6 +382,7 @@ int main(void)
     tcase_add_test(tcase, test_never_answers);
     tcase_add_loop_test(tcase, test_no_tls, 0, COUNT_OF(strange));
     tcase_add_test(tcase, test_resolve);
+    tcase_add_test(tcase, test_resolve_in_time);
     suite_add_tcase(suite, tcase);
     return testing_run(suite);
 }

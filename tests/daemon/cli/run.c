@@ -4,12 +4,15 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "daemon/api/socket.h"
+
+unsigned run_descriptors;
 
 static void serve_until(struct harness *harness, int stop)
 {
@@ -152,6 +155,8 @@ static void be_program(const struct server *server, int out, int errors, const c
     setenv("http_proxy", "http://127.0.0.1:1", 1);
     dup2(out, STDOUT_FILENO);
     dup2(errors, STDERR_FILENO);
+    if (run_descriptors > 0)
+        setrlimit(RLIMIT_NOFILE, &(struct rlimit){run_descriptors, run_descriptors});
     execv(program, argv);
     _exit(127);
 }

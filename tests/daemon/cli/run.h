@@ -30,6 +30,8 @@ void ran_done(struct ran *ran);
 
 /* words: the arguments, NULL-terminated. Standard output goes to out_fd when that is not -1. */
 struct ran run_argv(const struct server *server, int out_fd, const char *const words[]);
+/* How many descriptors the program may have open; 0: as many as the test. */
+extern unsigned run_descriptors;
 #define run(server, ...) run_argv((server), -1, (const char *const[]){__VA_ARGS__, NULL})
 
 #define ck_ran(ran, status_)                                                                       \

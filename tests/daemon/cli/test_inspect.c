@@ -100,6 +100,40 @@ START_TEST(says_what_is_no_certificate)
 }
 END_TEST
 
+/* By the same rule as those of the configuration. */
+START_TEST(passwords_are_a_list)
+{
+    AUTO_FREE char *path = mem_printf("/tmp/inspect-%d-passwords", (int)getpid());
+    struct error err = {0};
+
+    ck_ok(file_replace(path, span_text(" one \r\ntwo"), FILE_PRIVATE, &err));
+    AUTO_RAN struct ran good = run(&server, "inspect", "--password-file", path, ours);
+    ck_ok(file_replace(path, span_text("hunter2\n\nhunter3\n"), FILE_PRIVATE, &err));
+    AUTO_RAN struct ran blank = run(&server, "inspect", "--password-file", path, ours);
+    unlink(path);
+    ck_ran(good, 0);
+    ck_ran(blank, 1);
+    ck_says(blank.err, "line 2: wanted a password, got a blank line");
+    ck_assert_ptr_null(strstr(blank.err, "hunter"));
+}
+END_TEST
+
+/* The file is parsed by a process of its own, or not at all: a socket pair does not fit here. */
+START_TEST(parses_nothing_itself)
+{
+    run_descriptors = 5;
+    AUTO_RAN struct ran few = run(&server, "inspect", stranger);
+    run_descriptors = 0;
+    AUTO_RAN struct ran hand = run(&server, "--role=reader");
+
+    ck_ran(few, 1);
+    ck_says(few.err, "no process to read it in: reader: no socket pair");
+    ck_assert_str_eq(few.out, "");
+    ck_ran(hand, 2);
+    ck_says(hand.err, "not started by hand");
+}
+END_TEST
+
 START_TEST(mistakes)
 {
     AUTO_RAN struct ran none = run(&server, "inspect");
@@ -127,6 +161,8 @@ static Suite *suite(void)
     tcase_add_test(tcase, tells_strangers_and_keys);
     tcase_add_test(tcase, needs_no_daemon);
     tcase_add_test(tcase, says_what_is_no_certificate);
+    tcase_add_test(tcase, passwords_are_a_list);
+    tcase_add_test(tcase, parses_nothing_itself);
     tcase_add_test(tcase, mistakes);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -9,47 +9,24 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "daemon/drop/drop.h"
 #include "daemon/drop/folder.h"
-#include "tests/testing.h"
+#include "tests/daemon/drop/harness.h"
 
 static struct error err;
-static char *folder;
 
-static struct drop *open_drop(seconds_t settle)
-{
-    struct drop *drop;
-
-    folder = testing_path("drop");
-    ck_ok(drop_open(folder, settle, &drop, &err));
-    return drop;
-}
-
-static char *inside(const char *name)
-{
-    return mem_printf("%s/%s", folder, name);
-}
-
+/* As harness_put, without a sync: thousands of times. */
 static void put(const char *name, const char *text)
 {
-    AUTO_FREE char *path = inside(name);
+    AUTO_FREE char *path = harness_inside(name);
     AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 }
 
-static bool is_there(const char *name)
-{
-    AUTO_FREE char *path = inside(name);
-    struct stat st;
-
-    return lstat(path, &st) == 0;
-}
-
 static void set_time(const char *name, time_t at)
 {
-    AUTO_FREE char *path = inside(name);
+    AUTO_FREE char *path = harness_inside(name);
     struct timespec times[2] = {{at, 0}, {at, 0}};
 
     ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
@@ -58,7 +35,7 @@ static void set_time(const char *name, time_t at)
 /* Names in a folder, but for "." and "..". */
 static size_t count_in(const char *name, const char *prefix)
 {
-    AUTO_FREE char *path = inside(name);
+    AUTO_FREE char *path = harness_inside(name);
     DIR *list = opendir(path);
     const struct dirent *entry;
     size_t count = 0;
@@ -74,7 +51,7 @@ static size_t count_in(const char *name, const char *prefix)
 START_TEST(the_oldest_come_first)
 {
     static const char *const wanted[] = {"m", "b", "k", "z", "a"};
-    struct drop *drop = open_drop(0);
+    struct drop *drop = harness_open(0);
 
     for (size_t i = 0; i < COUNT_OF(wanted); i++) {
         put(wanted[i], "x");
@@ -95,7 +72,7 @@ END_TEST
 START_TEST(a_look_keeps_the_oldest_few_thousand)
 {
     enum { MORE = 50 };
-    struct drop *drop = open_drop(0);
+    struct drop *drop = harness_open(0);
     char name[32];
 
     /* The newest are made first, so that they must give way. */
@@ -113,7 +90,7 @@ START_TEST(a_look_keeps_the_oldest_few_thousand)
         ck_ok(drop_next(drop, &file, &err));
         snprintf(name, sizeof name, "%06d", i);
         ck_assert_str_eq(file.name, name);
-        path = inside(name);
+        path = harness_inside(name);
         ck_assert_int_eq(unlink(path), 0);
     }
     struct drop_file none;
@@ -142,8 +119,8 @@ static bool takes(struct drop *drop)
 
 START_TEST(zeros_that_are_filled_later)
 {
-    struct drop *drop = open_drop(1);
-    AUTO_FREE char *path = inside("www.pem");
+    struct drop *drop = harness_open(1);
+    AUTO_FREE char *path = harness_inside("www.pem");
     AUTO_FD int fd = -1;
 
     ck_assert(!takes(drop));
@@ -165,8 +142,8 @@ END_TEST
 
 START_TEST(zeros_for_ever_are_taken)
 {
-    struct drop *drop = open_drop(0);
-    AUTO_FREE char *path = inside("zeros");
+    struct drop *drop = harness_open(0);
+    AUTO_FREE char *path = harness_inside("zeros");
     AUTO_FD int fd = -1;
 
     fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -178,13 +155,14 @@ END_TEST
 
 START_TEST(a_share_that_is_not_mounted)
 {
-    struct drop *drop = open_drop(0);
-    AUTO_FREE char *accepted = inside("accepted");
+    struct drop *drop = harness_open(0);
+    AUTO_FREE char *accepted = harness_inside("accepted");
 
     drop_expect_mount(drop);
     put("www.pem", "x");
     ck_fails(drop_look(drop, &err), E_NOT_FOUND, "not mounted now");
-    ck_assert_msg(!is_there("accepted") && !is_there("rejected"), "nothing is made in it");
+    ck_assert_msg(!harness_is_there("accepted") && !harness_is_there("rejected"),
+                  "nothing is made in it");
     ck_assert_int_eq(mkdir(accepted, 0755), 0);
     ck_assert_msg(takes(drop), "somebody said that it is meant");
     ck_assert(!drop_is_mount(drop));
@@ -206,17 +184,17 @@ static int look_without_rights(struct drop *drop)
 
 START_TEST(what_cannot_be_filed_is_not_judged)
 {
-    struct drop *drop = open_drop(0);
+    struct drop *drop = harness_open(0);
     static const char *const paths[] = {"", "accepted", "rejected"};
 
     put("www.pem", "x");
     ck_assert(takes(drop));
     if (geteuid() == 0) {
         ck_assert_int_eq(chmod(testing_dir(), 0755), 0);
-        ck_assert_int_eq(chown(folder, 65534, 65534), 0);
+        ck_assert_int_eq(chown(harness_folder, 65534, 65534), 0);
     }
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
-        AUTO_FREE char *path = inside(paths[i]);
+        AUTO_FREE char *path = harness_inside(paths[i]);
 
         if (geteuid() == 0)
             ck_assert_int_eq(chown(path, 65534, 65534), 0);
@@ -231,7 +209,7 @@ END_TEST
 
 START_TEST(folders_are_told)
 {
-    struct drop *drop = open_drop(0);
+    struct drop *drop = harness_open(0);
     static const char *const names[] = {"lost+found", ".hidden", "@eaDir", "zip", "certs"};
     const char *one;
 
@@ -239,7 +217,7 @@ START_TEST(folders_are_told)
     ck_assert_uint_eq(drop_folders(drop, &one), 0);
     ck_assert_ptr_null(one);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        AUTO_FREE char *path = inside(names[i]);
+        AUTO_FREE char *path = harness_inside(names[i]);
         ck_assert_int_eq(mkdir(path, 0755), 0);
     }
     ck_ok(drop_look(drop, &err));
@@ -269,7 +247,7 @@ static void many_take(struct many *many)
 
 static void many_begin(struct many *many)
 {
-    *many = (struct many){.drop = open_drop(0)};
+    *many = (struct many){.drop = harness_open(0)};
     for (int i = 0; i < FILES; i++) {
         char name[16];
 
@@ -291,7 +269,7 @@ static void many_done(struct many *many)
 static void ck_receipt(bool accepted, const char *filed, const char *wanted)
 {
     AUTO_FREE char *path =
-        mem_printf("%s/%s/%s.txt", folder, accepted ? "accepted" : "rejected", filed);
+        mem_printf("%s/%s/%s.txt", harness_folder, accepted ? "accepted" : "rejected", filed);
     AUTO_BLOB struct blob data = {0};
 
     ck_ok(file_read(path, 1000, &data, &err));
@@ -304,7 +282,7 @@ START_TEST(many_at_once)
     AUTO_FREE char *gone = NULL;
 
     many_begin(&many);
-    gone = inside("3.pem");
+    gone = harness_inside("3.pem");
     ck_assert_int_eq(unlink(gone), 0);
     put("4.pem", "4.PEM"); /* as long as before */
     ck_ok(drop_file_away(many.drop, many.filings, FILES, &err));
@@ -321,7 +299,7 @@ START_TEST(many_at_once)
         ck_assert(!filing->receipt_missing);
         ck_receipt(filing->accepted, filing->name, many.files[i].name);
     }
-    ck_assert(is_there("4.pem"));
+    ck_assert(harness_is_there("4.pem"));
     ck_assert_uint_eq(count_in("accepted", ""), 8);
     ck_assert_uint_eq(count_in("rejected", ""), 8);
     many_done(&many);
@@ -378,9 +356,9 @@ END_TEST
 
 START_TEST(what_a_crash_left_is_swept)
 {
-    struct drop *drop = open_drop(0);
-    AUTO_FREE char *accepted = inside("accepted");
-    AUTO_FREE char *stranger = inside("accepted/" RECEIPT_TEMPORARY "-stranger.tmp");
+    struct drop *drop = harness_open(0);
+    AUTO_FREE char *accepted = harness_inside("accepted");
+    AUTO_FREE char *stranger = harness_inside("accepted/" RECEIPT_TEMPORARY "-stranger.tmp");
 
     ck_assert_int_eq(mkdir(accepted, 0755), 0);
     ck_assert_int_eq(mkdir(stranger, 0755), 0);
@@ -388,7 +366,7 @@ START_TEST(what_a_crash_left_is_swept)
     put("accepted/www.pem", "x");
     ck_ok(drop_look(drop, &err));
     ck_assert_uint_eq(count_in("accepted", ""), 2);
-    ck_assert_msg(is_there("accepted/www.pem"), "only what is ours goes");
+    ck_assert_msg(harness_is_there("accepted/www.pem"), "only what is ours goes");
     /* A name that a stranger took is no hindrance either. */
     ck_ok(drop_receipt(drop, true, "www.pem", "receipt", &err));
     ck_receipt(true, "www.pem", "receipt");
@@ -400,9 +378,9 @@ END_TEST
  */
 START_TEST(a_prepared_receipt_is_not_followed)
 {
-    struct drop *drop = open_drop(0);
+    struct drop *drop = harness_open(0);
     AUTO_FREE char *outside = testing_path("outside");
-    AUTO_FREE char *beside = inside("accepted/www.pem.txt");
+    AUTO_FREE char *beside = harness_inside("accepted/www.pem.txt");
     AUTO_DROP_FILE struct drop_file file = {0};
     struct drop_filing filing = {.file = &file, .accepted = true, .receipt = "receipt"};
     AUTO_BLOB struct blob data = {0};
@@ -438,8 +416,8 @@ int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsign
 
 static void swap_it(void)
 {
-    AUTO_FREE char *path = inside("www.pem");
-    AUTO_FREE char *other = inside(".other");
+    AUTO_FREE char *path = harness_inside("www.pem");
+    AUTO_FREE char *other = harness_inside(".other");
 
     put(".other", "evil");
     ck_assert_int_eq(rename(other, path), 0);
@@ -454,7 +432,7 @@ static void (*const attacks[])(void) = {swap_it, write_to_it};
 
 START_TEST(swapped_in_the_last_instant)
 {
-    struct drop *drop = open_drop(0);
+    struct drop *drop = harness_open(0);
     AUTO_DROP_FILE struct drop_file file = {0};
     struct drop_filing filing = {.file = &file, .accepted = true, .receipt = "receipt"};
 
@@ -465,7 +443,7 @@ START_TEST(swapped_in_the_last_instant)
     ck_ok(drop_file_away(drop, &filing, 1, &err));
     ck_assert(!before_rename);
     ck_assert_int_eq(filing.result, E_NOT_FOUND);
-    ck_assert_msg(is_there("www.pem"), "it goes back to be looked at");
+    ck_assert_msg(harness_is_there("www.pem"), "it goes back to be looked at");
     ck_assert_uint_eq(count_in("accepted", ""), 0);
     drop_filing_done(&filing);
     drop_close(drop);

@@ -425,6 +425,28 @@ START_TEST(read_alone)
 }
 END_TEST
 
+/* Whoever takes over a process that knows passwords or hands out keys meets no other file. */
+START_TEST(secrets_are_for_one_file)
+{
+    static const char *const passwords[] = {"secret"};
+    static const struct delivery_options rows[] = {
+        {passwords, COUNT_OF(passwords), false}, {NULL, 0, true}, {NULL, 0, false}};
+    bool kept = _i == 2;
+    struct reader *reader = harness_open((struct reader_options){.delivery = rows[_i]});
+    pid_t judge = 0, pids[8];
+
+    ck_ok(reader_try(reader, &err));
+    judge = harness_child();
+    for (int i = 0; i < 3; i++) {
+        harness_read_well(reader);
+        ck_assert_uint_eq(kept ? 2 : 1, harness_children(getpid(), pids, COUNT_OF(pids)));
+    }
+    ck_assert_int_eq(kill(judge, 0), 0);
+    ck_assert_msg(harness_tellings == 0, "%s", harness_told);
+    reader_close(reader);
+}
+END_TEST
+
 static void *read_a_lot(void *reader)
 {
     AUTO_BLOB struct blob file = harness_seed("chain.pem");
@@ -484,6 +506,7 @@ int main(void)
     tcase_add_loop_test(tcase, lies_are_refused, 0, COUNT_OF(lies));
     tcase_add_test(tcase, many_files_few_processes);
     tcase_add_test(tcase, read_alone);
+    tcase_add_loop_test(tcase, secrets_are_for_one_file, 0, 3);
     tcase_add_test(tcase, many_callers);
     suite_add_tcase(suite, tcase);
     return testing_run(suite);

@@ -224,7 +224,7 @@ START_TEST(by_hand)
 
     ck_ok(proc_run(argv, 30, &result, &err));
     ck_assert_int_eq(2, result.exit_status);
-    ck_assert_ptr_nonnull(strstr(buf_text(&result.output), "by the daemon alone"));
+    ck_assert_ptr_nonnull(strstr(buf_text(&result.output), "not started by hand"));
 }
 END_TEST
 

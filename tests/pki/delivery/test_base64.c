@@ -179,6 +179,66 @@ START_TEST(test_wrapped)
 }
 END_TEST
 
+/* The text in base64 begins and ends as people write, and so does the one around it. */
+START_TEST(test_wrapped_prose)
+{
+    static const char *const fronts[] = {
+        "Here is your certificate:\n\n",
+        "# www\n",
+        "\n",
+        "\xEF\xBB\xBF",
+        "Bag Attributes\n    friendlyName: www\nsubject=CN = www.example.com\n",
+        "Sehr geehrte Damen und Herren, anbei f\xC3\xBCr Sie:\r\n",
+    };
+    AUTO_FREE char *leaf = sample_base64(sample_leaf()), *ca = sample_base64(sample_ca());
+    AUTO_FREE char *bare = mem_printf("%s\n%s", leaf, ca);
+    const char *const inner[] = {sample_pem(), bare};
+
+    for (size_t i = 0; i < COUNT_OF(fronts) * COUNT_OF(inner); i++) {
+        const char *front = fronts[i / COUNT_OF(inner)];
+        AUTO_FREE char *text =
+            mem_printf("%s%s\nKind regards\n", front, inner[i % COUNT_OF(inner)]);
+        AUTO_FREE char *lines = sample_base64(span_text(text));
+        AUTO_FREE char *one = sample_replaced(lines, "\n", "");
+        AUTO_FREE char *mail = mem_printf("Hello,\n\n%s\n\nRegards\n", lines);
+        AUTO_FREE char *tight = mem_printf("Certificate\n%sRegards\n", lines);
+        AUTO_FREE char *quoted = sample_lines(mail, "> ", "");
+        AUTO_FREE char *key = mem_printf("tls.crt=%s\nnamespace=d2Vi\n", one);
+        const char *const rows[] = {lines, one, mail, tight, quoted, key};
+
+        for (size_t k = 0; k < COUNT_OF(rows); k++)
+            sample_holds(span_text(rows[k]), 2, rows[k]);
+    }
+}
+END_TEST
+
+/* Long words are none, nor is base64 of anything but a text that holds a certificate. */
+START_TEST(test_wrapped_nothing)
+{
+    static const char *const words[] = {
+        "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamtengesellschaft",
+        "/usr/local/share/ca/certificates/of/the/house/and/of/its/many/neighbours/example/crt",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855e3b0c44298fc1c149afbf4",
+        "////////////////////////////////////////////////////////////////////////////////////////",
+        "================================================================================",
+    };
+    AUTO_FREE char *prose =
+        mem_printf("%s and %s, nothing else in here at all", words[0], words[1]);
+    AUTO_FREE char *lines = sample_base64(span_text(prose));
+
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        AUTO_FREE char *text = mem_printf("Dear customer,\n\n%s\n\nRegards\n", words[i]);
+
+        sample_nothing(span_text(text), "plain text");
+    }
+    sample_nothing(span_text(lines), "plain text");
+    /* Of a text in which one is cut off. */
+    AUTO_FREE char *cut = mem_printf("Hello,\n%.300s", sample_pem());
+    AUTO_FREE char *wrapped = sample_base64(span_text(cut));
+    sample_nothing(span_text(wrapped), "plain text");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pki/delivery/base64");
@@ -194,6 +254,8 @@ int main(void)
     tcase_add_test(tcase, test_strict);
     tcase_add_test(tcase, test_loose);
     tcase_add_test(tcase, test_wrapped);
+    tcase_add_test(tcase, test_wrapped_prose);
+    tcase_add_test(tcase, test_wrapped_nothing);
     suite_add_tcase(suite, tcase);
     return testing_run(suite);
 }
