@@ -10,6 +10,9 @@
 /* The others follow with the next turn, which comes at once. */
 enum { ERASED_MAX = 64 };
 
+/* There while what was erased may still stand in the log of the inventory. */
+static const char log_key[] = "log-holds-erased-keys";
+
 /* What is walked over while the keys of one certificate are looked at. */
 struct old_walk {
     struct inventory *inventory;
@@ -137,21 +140,47 @@ static int erase_due(struct life *life, int64_t certificate_id, struct error *er
                            err);
     for (size_t i = 0; rc == 0 && i < due.count; i++)
         rc = erase(life, &hand, &due.items[i].row, due.items[i].retired_at, err);
+    if (rc == 0 && due.count > 0)
+        rc = inventory_value_set(life->inventory, log_key, span_text("yes"), err);
     return rc;
+}
+
+/* What was overwritten still stands in the log of the inventory until that goes round. Another
+ * handle at work keeps it from being emptied now: then later. */
+static int empty_log(struct life *life, struct error *err)
+{
+    struct error why = {0};
+
+    if (inventory_empty_log(life->inventory, &why) < 0) {
+        log_debug("log-not-emptied", "%s", why.text);
+        return 0;
+    }
+    int rc = life_begin(life, err);
+    if (rc == 0)
+        rc = inventory_value_remove(life->inventory, log_key, err);
+    return life_end(life, rc, err);
+}
+
+int life_rest(struct life *life, struct error *err)
+{
+    AUTO_BLOB struct blob erased = {0};
+    struct error none = {0};
+    int rc = inventory_value_get(life->inventory, log_key, &erased, &none);
+
+    if (rc < 0 && rc != E_NOT_FOUND)
+        return error_set(err, rc, "%s", none.text);
+    if (rc == 0)
+        rc = empty_log(life, err);
+    return rc < 0 && rc != E_NOT_FOUND ? rc : life_seal_step(life, err);
 }
 
 int verb_erase_keys(struct life *life, struct hand *hand, const struct next *next,
                     struct error *err)
 {
     (void)next;
-    struct error why = {0};
     int rc = life_begin(life, err);
 
     if (rc == 0)
         rc = erase_due(life, hand->row.id, err);
-    rc = life_end_planned(life, hand->row.id, rc, err);
-    /* What was overwritten still stands in the log of the inventory until that goes round. */
-    if (rc == 0 && inventory_empty_log(life->inventory, &why) < 0)
-        log_debug("log-not-emptied", "%s", why.text);
-    return rc;
+    return life_end_planned(life, hand->row.id, rc, err);
 }

@@ -212,9 +212,12 @@ int life_seal_start(struct life *life, const char *path, struct error *err);
 /* A new sealing key, in force when this returns; *ret_existing: the last change goes on yet, and
  * nothing was done. What world->rotate returns. */
 int life_seal_rotate(struct life *life, const char *actor, bool *ret_existing, struct error *err);
-/* Seals a batch of keys anew while the key changes; for the lane of requests, when nothing else is
- * due there. E_NOT_FOUND: there is nothing to do. */
+/* Seals a batch of keys anew while the key changes. E_NOT_FOUND: there is nothing to do. */
 int life_seal_step(struct life *life, struct error *err);
+
+/* For the lane of requests when nothing is due there: takes what was erased out of the log of the
+ * inventory, and life_seal_step, whose codes it returns. */
+int life_rest(struct life *life, struct error *err);
 
 struct seal_state {
     struct sealing_ids ids;     /* those that are here, the one in force first */

@@ -509,7 +509,7 @@ static bool run_lane(struct scene *scene, int lane)
                            : life_step(&scene->life, lane == 1, &at, &err);
 
         if (lane == 0 && rc == E_NOT_FOUND)
-            rc = life_seal_step(&scene->life, &err);
+            rc = life_rest(&scene->life, &err);
 
         ck_assert_msg(rc == 0 || rc == E_NOT_FOUND, "%s", err.text);
         ck_assert_msg(rounds < 100, "lane %d never comes to rest", lane);

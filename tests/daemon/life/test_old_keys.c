@@ -93,6 +93,36 @@ START_TEST(the_one_before_goes_after_its_time)
 }
 END_TEST
 
+/* Somebody reads the inventory just then: the log is emptied later. */
+START_TEST(the_log_is_emptied_later)
+{
+    AUTO_RENEWAL struct renewal_row before = {0};
+    struct inventory *reader = NULL;
+    AUTO_BLOB struct blob value = {0};
+
+    ck_ok(renewals_get(scene.life.inventory, 1, &before, &err));
+    scene_later(&scene, DAY);
+    renew_and_install();
+    ck_ok(inventory_open(scene.inventory_file, &reader, &err));
+    ck_ok(inventory_begin(reader, &err));
+    ck_ok(inventory_value_set(reader, "a", span_text("b"), &err));
+    ck_ok(inventory_commit(reader, &err));
+    scene.now += KEEP;
+    ck_ok(life_step(&scene.life, false, &(utc_t){0}, &err));
+    expect_keys("KE");
+    ck_ok(inventory_begin(reader, &err));
+    ck_ok(inventory_value_get(reader, "a", &value, &err));
+    ck_fails(life_rest(&scene.life, &err), E_NOT_FOUND, "");
+    ck_assert(is_in("", blob_span(&before.key.sealed)) ||
+              is_in("-wal", blob_span(&before.key.sealed)));
+    inventory_close(reader);
+    scene_restart(&scene);
+    scene_run(&scene);
+    ck_assert(!is_in("", blob_span(&before.key.sealed)) &&
+              !is_in("-wal", blob_span(&before.key.sealed)));
+}
+END_TEST
+
 START_TEST(not_before_the_successor_is_in_service)
 {
     const struct authority *leaf = scene_sign(&scene, NULL);
@@ -239,6 +269,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, open_scene, close_scene);
     tcase_set_timeout(tcase, TESTING_SLOW_SECONDS);
     tcase_add_test(tcase, the_one_before_goes_after_its_time);
+    tcase_add_test(tcase, the_log_is_emptied_later);
     tcase_add_test(tcase, not_before_the_successor_is_in_service);
     tcase_add_test(tcase, superseded_requests_wait_for_a_newer_one);
     tcase_add_test(tcase, late_answers_to_erased_keys_are_refused);
