@@ -29,6 +29,8 @@ typedef int (*api_handler_fn)(const struct api_call *call, json_t *reply, struct
 #define HANDLER(name) int name(const struct api_call *call, json_t *reply, struct error *err)
 HANDLER(get_status);
 HANDLER(get_authorities);
+HANDLER(get_seal);
+HANDLER(post_seal_rotation);
 HANDLER(get_trust);
 HANDLER(post_trust);
 HANDLER(delete_trust);

@@ -6,6 +6,8 @@ static const struct route routes[] = {
     {"GET", "/v1/status", get_status, 200},
     {"GET", "/v1/history", get_history, 200},
     {"GET", "/v1/authorities", get_authorities, 200},
+    {"GET", "/v1/seal", get_seal, 200},
+    {"POST", "/v1/seal/rotations", post_seal_rotation, 200},
     {"GET", "/v1/trust", get_trust, 200},
     {"POST", "/v1/trust", post_trust, 200},
     {"DELETE", "/v1/trust/*", delete_trust, 200},

@@ -108,6 +108,7 @@ VERB(verb_inspect);
 VERB(verb_list);
 VERB(verb_renew);
 VERB(verb_request);
+VERB(verb_seal);
 VERB(verb_show);
 VERB(verb_status);
 VERB(verb_trust);

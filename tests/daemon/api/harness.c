@@ -62,6 +62,28 @@ static void count_poke(void *self)
     ((struct harness *)self)->pokes++;
 }
 
+/* One key of zeros in force, and what a change of it does. */
+static int sealing_ids(void *self, struct sealing_ids *ret, struct error *err)
+{
+    const struct harness *harness = self;
+
+    (void)err;
+    *ret = (struct sealing_ids){.count = harness->rotations + 1};
+    for (size_t i = 0; i < ret->count; i++)
+        ret->items[i][0] = (uint8_t)(harness->rotations - i);
+    return 0;
+}
+
+static int rotate(void *self, struct error *err)
+{
+    struct harness *harness = self;
+
+    if (harness->rotation_code < 0)
+        return error_set(err, harness->rotation_code, "sealing key: is a systemd credential");
+    harness->rotations++;
+    return 0;
+}
+
 void harness_open(struct harness *harness)
 {
     struct error err = {0};
@@ -77,6 +99,8 @@ void harness_open(struct harness *harness)
     ck_ok(services_finish(harness->services, &complaints, &err));
     harness->world = (struct world){.self = harness,
                                     .now = harness_now,
+                                    .sealing_ids = sealing_ids,
+                                    .rotate = rotate,
                                     .parse_cert = parse_cert,
                                     .read_delivery = read_delivery,
                                     .read_alone = read_delivery,
@@ -91,6 +115,7 @@ void harness_open(struct harness *harness)
         .drop_shown = "/srv/drop",
         .host = "web1",
     };
+    harness->config.sealing_key = mem_strdup("/var/lib/unlapsed/sealing.key");
     harness->config.file = mem_strdup("/etc/unlapsed/unlapsed.yaml");
     harness->context = (struct api_context){
         .life = &harness->life,
@@ -110,6 +135,7 @@ void harness_close(struct harness *harness)
     policies_free(harness->policies);
     services_free(harness->services);
     free(harness->config.file);
+    free(harness->config.sealing_key);
     free(harness->socket);
 }
 

@@ -176,7 +176,8 @@ static void fill(struct harness *harness)
 }
 
 static const char *const spoiled[][3] = {
-    {"status"}, {"list"}, {"show", "www"}, {"explain", "www"}, {"history"}, {"renew", "www"},
+    {"status"},  {"list"},         {"show", "www"},    {"explain", "www"},
+    {"history"}, {"renew", "www"}, {"seal", "status"}, {"seal", "rotate"},
 };
 
 START_TEST(spoiled_replies_do_no_harm)

@@ -235,9 +235,9 @@ END_TEST
 
 START_TEST(help_and_version)
 {
-    static const char *const verbs[] = {"add",     "list",  "show",        "explain",
-                                        "status",  "renew", "request",     "history",
-                                        "version", "help",  "check-config"};
+    static const char *const verbs[] = {"add",    "list",    "show",    "explain",
+                                        "status", "renew",   "request", "history",
+                                        "seal",   "version", "help",    "check-config"};
     AUTO_RAN struct ran help = run(NULL, "help");
     AUTO_RAN struct ran option = run(NULL, "-h");
 

@@ -58,6 +58,22 @@ static int reseal(void *self, int64_t from_id, const struct sealed_key *from, in
     TICKED(scene, keeper_reseal(scene->keeper, from_id, from, to_id, ret, ret_err));
 }
 
+static int sealing_ids(void *self, struct sealing_ids *ret, struct error *ret_err)
+{
+    const struct scene *scene = self;
+
+    (void)ret_err;
+    keeper_ids(scene->keeper, ret);
+    return 0;
+}
+
+static int rotate(void *self, struct error *ret_err)
+{
+    struct scene *scene = self;
+
+    TICKED(scene, keeper_rotate(scene->keeper, ret_err));
+}
+
 static int build_bundle(void *self, int64_t id, const struct sealed_key *key, struct span leaf,
                         const struct blobs *chain, struct bundle *ret, struct error *ret_err)
 {
@@ -308,6 +324,8 @@ static const struct world functions = {
     .make_request = make_request,
     .seal = seal,
     .reseal = reseal,
+    .sealing_ids = sealing_ids,
+    .rotate = rotate,
     .build_bundle = build_bundle,
     .read_delivery = read_delivery,
     .read_alone = read_delivery,
@@ -432,6 +450,7 @@ void scene_start(struct scene *scene)
 {
     open_inventory(scene);
     ck_ok(inventory_check(scene->life.inventory, &err));
+    ck_ok(life_seal_start(&scene->life, "sealing.key", &err));
     ck_ok(life_plan_all(&scene->life, &err));
 }
 
@@ -493,6 +512,9 @@ static bool run_lane(struct scene *scene, int lane)
         utc_t at = 0;
         int rc = lane == 2 ? life_send(&scene->life, &at, &err)
                            : life_step(&scene->life, lane == 1, &at, &err);
+
+        if (lane == 0 && rc == E_NOT_FOUND)
+            rc = life_seal_step(&scene->life, &err);
 
         ck_assert_msg(rc == 0 || rc == E_NOT_FOUND, "%s", err.text);
         ck_assert_msg(rounds < 100, "lane %d never comes to rest", lane);
