@@ -26,7 +26,7 @@ struct loop {
     uv_loop_t uv;
     struct config *config;
     struct config *next_config; /* read after SIGHUP, in force as soon as no lane is at work */
-    struct keeper *keeper;
+    struct keep *keeper;
     struct real_world *world;
     struct drop *drop;
     struct api *api;
@@ -83,6 +83,12 @@ static int take_lock(struct loop *loop, struct error *err)
     return 0;
 }
 
+static void tell_of_keeper(void *self, const char *text)
+{
+    (void)self;
+    log_warn("keeper-ended", "%s", text);
+}
+
 /* A new sealing key is made for a new inventory only. */
 static int open_keeper(struct loop *loop, struct inventory *inventory, struct error *err)
 {
@@ -93,14 +99,18 @@ static int open_keeper(struct loop *loop, struct inventory *inventory, struct er
 
     if (rc < 0)
         return rc;
-    rc = keeper_open(config->sealing_key, none, &loop->keeper, err);
+    const struct keep_options options = {
+        .path = config->sealing_key,
+        .previous = config->sealing_key_previous,
+        .create = none,
+        .tell = tell_of_keeper,
+    };
+    rc = keep_open(&options, &loop->keeper, err);
     if (rc == E_NOT_FOUND && !none)
         return error_set(err, rc,
                          "sealing key %s: is not there, and nothing in inventory %s opens without "
                          "it: wanted the one with the id %s: put it back",
                          config->sealing_key, config->inventory, id);
-    if (rc == 0 && config->sealing_key_previous)
-        rc = keeper_open_previous(loop->keeper, config->sealing_key_previous, err);
     return rc;
 }
 
@@ -444,7 +454,7 @@ static void loop_done(struct loop *loop)
     inventory_close(loop->api_life.inventory);
     drop_close(loop->drop);
     world_close(loop->world);
-    keeper_free(loop->keeper);
+    keep_close(loop->keeper);
     config_free(loop->next_config);
     config_free(loop->config);
     file_close(&loop->lock_fd);

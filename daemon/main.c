@@ -13,8 +13,10 @@
 #include "base/text.h"
 #include "pki/memory.h"
 #include "daemon/config/config.h"
+#include "daemon/keep/role.h"
 #include "daemon/loop.h"
 #include "daemon/read/role.h"
+#include "daemon/role/inside.h"
 
 static const char usage[] = "usage: unlapsed [-c FILE] [--journal] [--log-level 3..7]\n"
                             "       unlapsed --version | --help\n"
@@ -89,8 +91,10 @@ int main(int argc, char **argv)
     AUTO_BUF struct buf complaints = {.max = BUF_MAX_CONFIG};
     struct error err = {0};
 
-    if (reader_role_is_meant(argc, argv))
+    if (role_is_meant(&reader_role, argc, argv))
         return reader_role_run();
+    if (role_is_meant(&keeper_role, argc, argv))
+        return keeper_role_run();
     int status = read_arguments(argc, argv, &arguments);
 
     if (status >= 0)

@@ -9,7 +9,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/read/reader.h"
 
-enum { READER_IDLE_MS = 30000 };
+enum { IDLE_MS = 30000 }; /* of a reader or keeper, before it ends */
 
 /* The anchors of one policy, by their number among the reader's; policies that name the same ones
  * share them, since the system's store takes 20 ms to read. */
@@ -21,7 +21,7 @@ struct policy_anchors {
 struct real_world {
     struct world functions;
     const struct config *config;
-    struct keeper *keeper;
+    struct keep *keeper;
     struct reader *reader;
     struct policy_anchors *anchors;
     size_t anchor_count;
@@ -38,7 +38,7 @@ static int make_request(void *self, int64_t renewal_id, const struct key_request
 {
     const struct real_world *world = self;
 
-    return keeper_make_request(world->keeper, renewal_id, request, ret_key, ret_csr, err);
+    return keep_make_request(world->keeper, renewal_id, request, ret_key, ret_csr, err);
 }
 
 static int seal(void *self, int64_t renewal_id, struct span key, struct sealed_key *ret,
@@ -46,7 +46,7 @@ static int seal(void *self, int64_t renewal_id, struct span key, struct sealed_k
 {
     const struct real_world *world = self;
 
-    return keeper_seal(world->keeper, renewal_id, key, ret, err);
+    return keep_seal(world->keeper, renewal_id, key, ret, err);
 }
 
 static int reseal(void *self, int64_t from_id, const struct sealed_key *from, int64_t to_id,
@@ -54,7 +54,7 @@ static int reseal(void *self, int64_t from_id, const struct sealed_key *from, in
 {
     const struct real_world *world = self;
 
-    return keeper_reseal(world->keeper, from_id, from, to_id, ret, err);
+    return keep_reseal(world->keeper, from_id, from, to_id, ret, err);
 }
 
 static int sealing_ids(void *self, struct sealing_ids *ret, struct error *err)
@@ -62,7 +62,7 @@ static int sealing_ids(void *self, struct sealing_ids *ret, struct error *err)
     const struct real_world *world = self;
 
     (void)err;
-    keeper_ids(world->keeper, ret);
+    keep_ids(world->keeper, ret);
     return 0;
 }
 
@@ -76,7 +76,7 @@ static int rotate(void *self, struct error *err)
                          "give a new one under that name, the present one as "
                          "sealing-key-previous, and restart unlapsed",
                          world->config->sealing_key);
-    return keeper_rotate(world->keeper, err);
+    return keep_rotate(world->keeper, err);
 }
 
 static int build_bundle(void *self, int64_t renewal_id, const struct sealed_key *key,
@@ -85,7 +85,7 @@ static int build_bundle(void *self, int64_t renewal_id, const struct sealed_key 
 {
     const struct real_world *world = self;
 
-    return keeper_build_bundle(world->keeper, renewal_id, key, leaf, chain, ret, err);
+    return keep_build_bundle(world->keeper, renewal_id, key, leaf, chain, ret, err);
 }
 
 static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
@@ -319,7 +319,7 @@ static int open_reader(struct real_world *world, struct error *err)
     return 0;
 }
 
-int world_open(const struct config *config, struct keeper *keeper, struct real_world **ret,
+int world_open(const struct config *config, struct keep *keeper, struct real_world **ret,
                struct error *err)
 {
     struct real_world *world = mem_alloc(1, sizeof *world);
@@ -375,9 +375,11 @@ void world_close(struct real_world *world)
     free(world);
 }
 
-void world_tidy(struct real_world *world)
+bool world_tidy(struct real_world *world)
 {
-    reader_tidy(world->reader, READER_IDLE_MS);
+    bool readers = reader_tidy(world->reader, IDLE_MS);
+
+    return keep_tidy(world->keeper, IDLE_MS) || readers;
 }
 
 const struct world *world_functions(const struct real_world *world)

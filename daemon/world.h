@@ -1,9 +1,10 @@
-/* The real world (daemon/life/world.h): the keeper in this process, readers in processes of their
- * own, the real files, services, endpoints and mail server. */
+/* The real world (daemon/life/world.h): keepers and readers in processes of their own, the real
+ * files, services, endpoints and mail server. */
 #ifndef UL_DAEMON_WORLD_H
 #define UL_DAEMON_WORLD_H
 
 #include "daemon/config/config.h"
+#include "daemon/keep/keep.h"
 #include "daemon/life/world.h"
 
 struct real_world;
@@ -14,11 +15,12 @@ struct real_world;
  * what wants one fails. config and keeper are borrowed until world_close. May be used by several
  * threads at once.
  */
-int world_open(const struct config *config, struct keeper *keeper, struct real_world **ret,
+int world_open(const struct config *config, struct keep *keeper, struct real_world **ret,
                struct error *err);
 void world_close(struct real_world *world);
-/* Ends readers that have been idle for a while: for a slow timer. */
-void world_tidy(struct real_world *world);
+/* Ends readers and keepers that have been idle for a while; false when none is left to be ended
+ * later. */
+bool world_tidy(struct real_world *world);
 const struct world *world_functions(const struct real_world *world);
 
 #endif

@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 
 #include "daemon/read/role.h"
+#include "daemon/role/inside.h"
 
 /* Everything a verb wrote, at once. A disk that is full or a reader that has gone is an error. */
 static enum cli_exit flush(struct cli *cli, enum cli_exit status)
@@ -74,7 +75,7 @@ int main(int argc, char **argv)
         .now = clock_now(),
     };
 
-    if (reader_role_is_meant(argc, argv))
+    if (role_is_meant(&reader_role, argc, argv))
         return reader_role_run();
     signal(SIGPIPE, SIG_IGN);
     cli_open_output(&cli);

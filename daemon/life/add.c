@@ -171,8 +171,10 @@ static int keep_chain(struct addition *in, const struct found *found, struct err
 }
 
 /* The key is sealed too, where it can be read and fits: then even the first roll-back can be made
- * from the inventory. */
-static void adopt_key(struct life *life, const struct found *found, struct renewal_row *renewal)
+ * from the inventory. When no keeper can be had now the whole addition fails, and may be repeated.
+ */
+static int adopt_key(struct life *life, const struct found *found, struct renewal_row *renewal,
+                     struct error *err)
 {
     struct error why = {0};
 
@@ -183,8 +185,12 @@ static void adopt_key(struct life *life, const struct found *found, struct renew
     else if (!key_fits_cert(blob_span(&found->pair.key), blob_span(&found->pair.leaf)))
         log_warn("key-not-adopted", "the installed key does not fit the installed certificate");
     else if (life->world->seal(life->world->self, renewal->id, blob_span(&found->pair.key),
-                               &renewal->key, &why) < 0)
+                               &renewal->key, &why) < 0) {
+        if (code_retry(why.code) == RETRY_TRANSIENT)
+            return error_set(err, why.code, "%s", why.text);
         log_warn("key-not-adopted", "%s", why.text);
+    }
+    return 0;
 }
 
 static int adopt_renewal(struct addition *in, const struct found *found, const char *reason,
@@ -200,7 +206,9 @@ static int adopt_renewal(struct addition *in, const struct found *found, const c
         rc = renewals_get(life->inventory, id, &renewal, err);
     if (rc < 0)
         return rc;
-    adopt_key(life, found, &renewal);
+    rc = adopt_key(life, found, &renewal, err);
+    if (rc < 0)
+        return rc;
     memcpy(renewal.key.spki_sha256, found->leaf.spki_sha256, SHA256_LEN);
     renewal.leaf = blob_copy(blob_span(&found->pair.leaf));
     memcpy(renewal.leaf_sha256, found->leaf.sha256, SHA256_LEN);

@@ -1,10 +1,12 @@
 #include "daemon/read/reader.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "daemon/read/role.h"
+#include "daemon/read/wire.h"
+#include "daemon/role/pool.h"
+#include "daemon/role/sandbox.h"
 
 enum {
     WALL_MS = 10000,
@@ -14,21 +16,11 @@ enum {
     TRIES = 2,
 };
 
-/* The processes of one duty that wait for a question. */
-struct pool {
-    struct blob setup;
-    bool once;                      /* each answers one question and ends */
-    struct process *idle[IDLE_MAX]; /* the last one was used last */
-    size_t count;
-};
-
 struct reader {
-    char *program;
     struct process_limits limits;
     bool keep_keys;
     void (*tell)(void *self, const char *text);
     void *self;
-    pthread_mutex_t mutex; /* of what the pools have waiting */
     struct pool pools[WIRE_DUTIES];
 };
 
@@ -85,21 +77,20 @@ int reader_open(const struct reader_options *options, struct reader **ret, struc
         return error_set(err, E_TOO_LARGE,
                          "reader: wanted at most %d sets of anchors and %d passwords",
                          WIRE_ANCHOR_SETS_MAX, DELIVERY_PASSWORDS_MAX);
+    /* A file that took its process over could keep the passwords, and the keys of whoever sends
+     * the next file, or hand out a key of its own in their place. */
+    bool once = options->delivery.keep_keys || options->delivery.password_count > 0;
     struct reader *reader = mem_alloc(1, sizeof *reader);
     *reader = (struct reader){
-        .program = mem_strdup(options->program ? options->program : "/proc/self/exe"),
         .limits = {limits->wall_ms ? limits->wall_ms : WALL_MS,
                    limits->cpu_ms ? limits->cpu_ms : CPU_MS},
         .keep_keys = options->delivery.keep_keys,
         .tell = options->tell,
         .self = options->self,
-        .mutex = PTHREAD_MUTEX_INITIALIZER,
     };
     for (size_t i = 0; i < WIRE_DUTIES; i++)
-        reader->pools[i].setup = pack_setup(options, (enum wire_duty)i);
-    /* A file that took its process over could keep the passwords, and the keys of whoever sends
-     * the next file, or hand out a key of its own in their place. */
-    reader->pools[WIRE_READS].once = reader->keep_keys || options->delivery.password_count > 0;
+        pool_init(&reader->pools[i], &reader_role, options->program,
+                  pack_setup(options, (enum wire_duty)i), i == WIRE_READS && once ? 0 : IDLE_MAX);
     *ret = reader;
     return 0;
 }
@@ -108,45 +99,17 @@ void reader_close(struct reader *reader)
 {
     if (!reader)
         return;
-    for (size_t i = 0; i < WIRE_DUTIES; i++) {
-        struct pool *pool = &reader->pools[i];
-
-        for (size_t k = 0; k < pool->count; k++)
-            process_end(pool->idle[k]);
-        blob_wipe(&pool->setup);
-    }
-    pthread_mutex_destroy(&reader->mutex);
-    free(reader->program);
+    for (size_t i = 0; i < WIRE_DUTIES; i++)
+        pool_done(&reader->pools[i]);
     free(reader);
 }
 
-static struct process *take_idle(struct reader *reader, enum wire_duty duty)
-{
-    struct pool *pool = &reader->pools[duty];
-
-    pthread_mutex_lock(&reader->mutex);
-    struct process *process = pool->count > 0 ? pool->idle[--pool->count] : NULL;
-    pthread_mutex_unlock(&reader->mutex);
-    return process;
-}
-
-static void give_back(struct reader *reader, enum wire_duty duty, struct process *process)
-{
-    struct pool *pool = &reader->pools[duty];
-    bool worn = pool->once || process_is_worn(process);
-
-    pthread_mutex_lock(&reader->mutex);
-    if (!worn && pool->count < IDLE_MAX)
-        pool->idle[pool->count++] = TAKE(process);
-    pthread_mutex_unlock(&reader->mutex);
-    process_end(process);
-}
-
-static int start(const struct reader *reader, enum wire_duty duty, struct process **ret,
+static int start(struct reader *reader, enum wire_duty duty, struct process **ret,
                  struct error *err)
 {
-    return process_start(reader->program, &reader->limits, blob_span(&reader->pools[duty].setup),
-                         ret, err);
+    AUTO_BUF struct buf nothing = {.max = 1};
+
+    return pool_start(&reader->pools[duty], &nothing, ret, err);
 }
 
 int reader_try(struct reader *reader, struct error *err)
@@ -155,31 +118,17 @@ int reader_try(struct reader *reader, struct error *err)
     int rc = start(reader, WIRE_JUDGES, &process, err);
 
     if (rc == 0)
-        give_back(reader, WIRE_JUDGES, process);
+        pool_give(&reader->pools[WIRE_JUDGES], process);
     return rc;
 }
 
-void reader_tidy(struct reader *reader, int64_t idle_ms)
+bool reader_tidy(struct reader *reader, int64_t idle_ms)
 {
-    struct process *old[WIRE_DUTIES * IDLE_MAX];
-    int64_t since = clock_monotonic_ms() - idle_ms;
-    size_t count = 0;
+    bool left = false;
 
-    pthread_mutex_lock(&reader->mutex);
-    for (size_t i = 0; i < WIRE_DUTIES; i++) {
-        struct pool *pool = &reader->pools[i];
-        size_t kept = 0;
-
-        for (size_t k = 0; k < pool->count; k++)
-            if (process_used_at(pool->idle[k]) <= since)
-                old[count++] = pool->idle[k];
-            else
-                pool->idle[kept++] = pool->idle[k];
-        pool->count = kept;
-    }
-    pthread_mutex_unlock(&reader->mutex);
-    for (size_t i = 0; i < count; i++)
-        process_end(old[i]);
+    for (size_t i = 0; i < WIRE_DUTIES; i++)
+        left = pool_tidy(&reader->pools[i], idle_ms, 0) || left;
+    return left;
 }
 
 /* As many as one message holds: the rest is as if nobody had known it. */
@@ -217,7 +166,7 @@ static int answer_find(struct process *process, const struct chain_pool *pool,
 }
 
 /* A reader has no failures of its environment to tell: it has none. */
-static bool is_verdict(enum wire_kind kind, int code)
+static bool is_verdict(uint32_t kind, int code)
 {
     return code == 0 || code_retry(code) == RETRY_PERMANENT ||
            (code == E_NO_CHAIN && (kind == WIRE_CHAIN || kind == WIRE_GAP));
@@ -240,15 +189,15 @@ static bool take_answer(const struct question *question, const struct buf *body,
 }
 
 /* 1 with the reader's answer, or 0 when the process is lost, or our own failure. */
-static int talk(struct process *process, const struct question *question, struct error *ret_answer,
-                bool *ret_garbage, struct error *err)
+static int talk(struct reader *reader, struct process *process, const struct question *question,
+                struct error *ret_answer, bool *ret_garbage, struct error *err)
 {
-    process_begin(process);
+    process_begin(process, &reader->limits);
     if (!process_send(process, question->kind, question->body))
         return 0;
     for (unsigned finds = 0;; finds++) {
         AUTO_SECRET_BUF struct buf body = {.max = WIRE_MAX};
-        enum wire_kind kind = WIRE_KINDS;
+        uint32_t kind = WIRE_KINDS;
         int rc = 0;
 
         if (!process_receive(process, &kind, &body, ret_garbage))
@@ -271,9 +220,11 @@ static int talk(struct process *process, const struct question *question, struct
  */
 static int ask(struct reader *reader, const struct question *question, struct error *err)
 {
+    struct pool *pool = &reader->pools[question->duty];
+
     for (int try = 1;; try++) {
         bool used = try == 1 && !question->alone;
-        struct process *process = used ? take_idle(reader, question->duty) : NULL;
+        struct process *process = used ? pool_take(pool) : NULL;
         struct error answer = {0};
         bool garbage = false;
         char fate[128];
@@ -282,12 +233,12 @@ static int ask(struct reader *reader, const struct question *question, struct er
         /* No verdict on what is asked, whatever the reason. */
         if (rc < 0)
             return error_set(err, E_COMMAND, "%s", answer.text);
-        rc = talk(process, question, &answer, &garbage, err);
+        rc = talk(reader, process, question, &answer, &garbage, err);
         if (rc > 0) {
-            give_back(reader, question->duty, process);
+            pool_give(pool, process);
             return answer.code == 0 ? 0 : error_set(err, answer.code, "%s", answer.text);
         }
-        bool final = rc == 0 && process_fate(process, garbage, fate, sizeof fate);
+        bool final = rc == 0 && process_fate(process, garbage, fate, sizeof fate) == FATE_LATE_CPU;
         process_end(process);
         if (rc < 0)
             return rc;

@@ -1,6 +1,6 @@
 /*
  * Everything strangers send is parsed, and every chain is built, in processes that can do nothing
- * else (daemon/read/sandbox.h). This is the agent's side: it keeps a few of them, asks, watches the
+ * else (daemon/role/sandbox.h). This is the agent's side: it keeps a few of them, asks, watches the
  * clock, and believes no byte of an answer before it has looked at it. What kills one process twice
  * is refused; the next question goes to a fresh one. Any thread may ask; a process ends with the
  * thread that started it, so those who ask live long.
@@ -8,7 +8,9 @@
 #ifndef UL_DAEMON_READ_READER_H
 #define UL_DAEMON_READ_READER_H
 
-#include "daemon/read/process.h"
+#include "pki/chain.h"
+#include "pki/delivery/delivery.h"
+#include "daemon/role/process.h"
 
 struct reader;
 
@@ -43,8 +45,9 @@ void reader_close(struct reader *reader);
 /* Starts a process that judges, and keeps it: E_CONFIG names the anchors that cannot be read; any
  * other failure means that nothing can be read on this machine. */
 int reader_try(struct reader *reader, struct error *err);
-/* Ends processes that nobody asked anything for that long. Call it now and then. */
-void reader_tidy(struct reader *reader, int64_t idle_ms);
+/* Ends processes that nobody asked anything for that long; false when none is left to be ended
+ * later. */
+bool reader_tidy(struct reader *reader, int64_t idle_ms);
 
 /*
  * As delivery_read, cert_parse, chain_build and chain_find_gap. Besides their own failures:

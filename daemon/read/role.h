@@ -6,17 +6,11 @@
 #ifndef UL_DAEMON_READ_ROLE_H
 #define UL_DAEMON_READ_ROLE_H
 
-#include <stdbool.h>
+#include "daemon/role/role.h"
 
-#define READER_ROLE_NAME "unlapsed"
-#define READER_ROLE_ARGUMENT "--role=reader"
-enum { READER_ROLE_FD = 3 }; /* its end of the socket pair */
+extern const struct role reader_role;
 
-/* Whether a program that was started so is to become a reader: asked before anything else. */
-bool reader_role_is_meant(int argc, char *const argv[]);
-
-/* Does not return before its work is over; the exit status. Started by hand, it says so and is of
- * no use. */
+/* Does not return before its work is over; the exit status. */
 int reader_role_run(void);
 
 #endif

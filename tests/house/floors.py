@@ -16,7 +16,9 @@ FLOORS = {
     "daemon/bind": ["base", "pki", "policies/service.h"],
     "daemon/drop": ["base", "pki"],
     "daemon/issue": ["base", "pki"],
-    "daemon/read": ["base", "pki"],
+    "daemon/role": ["base", "pki"],
+    "daemon/read": ["base", "pki", "daemon/role"],
+    "daemon/keep": ["base", "pki", "daemon/role"],
     "daemon/fetch": ["base", "pki"],
     # siblings again, one floor up
     "daemon/config": ["base", "pki", "policies", "notify", "daemon/fetch/fetch.h"],
@@ -24,9 +26,9 @@ FLOORS = {
     # the daemon's top floor: its API, its loop and main
     "daemon/api": ["base", "pki", "policies", "store", "notify", "daemon/bind", "daemon/config", "daemon/life"],
     "daemon/.": ["base", "pki", "policies", "store", "notify", "daemon/bind", "daemon/drop", "daemon/issue",
-                 "daemon/read", "daemon/fetch", "daemon/config", "daemon/life", "daemon/api"],
+                 "daemon/role", "daemon/read", "daemon/keep", "daemon/fetch", "daemon/config", "daemon/life", "daemon/api"],
     # the command line is a client of the API: no inventory, no life
-    "daemon/cli": ["base", "pki", "policies", "notify", "daemon/config", "daemon/read"],
+    "daemon/cli": ["base", "pki", "policies", "notify", "daemon/config", "daemon/role", "daemon/read"],
     "tests": ["base", "pki", "policies", "store", "notify", "daemon"],
 }
 
@@ -40,7 +42,7 @@ LIBRARIES = {
     "uv.h": ["daemon/."],
     "microhttpd.h": ["daemon/api"],
     "zip.h": ["pki/delivery", "tests/pki"],
-    "seccomp.h": ["daemon/read"],
+    "seccomp.h": ["daemon/role"],
     "check.h": ["tests"],
 }
 # Headers of the C library and the kernel. Anything else is a new library: give it a home above, with a reason in

@@ -9,6 +9,7 @@
 
 #include "pki/keeper.h"
 #include "tests/pki/authority.h"
+#include "tests/remains.h"
 #include "tests/testing.h"
 
 #if defined(__has_feature)
@@ -20,20 +21,14 @@
 #define OTHER_ALLOCATOR
 #endif
 
-enum { KEY_MAX = 256, CHUNK = 1 << 16, SECRET_LEN = 32, SECRETS_MAX = 4 };
-
 static struct error err;
 
-/* What is looked for, where the search does not look: every byte is inverted. */
-static uint8_t inverted[KEY_MAX];
-static size_t inverted_len;
-/* Sealing keys likewise. */
-static uint8_t secrets[SECRETS_MAX][SECRET_LEN];
-static size_t secret_count;
-
-/* The PKCS#8 in a PEM block, without a copy of it in the heap. */
+/* The private number, at its place in what RFC 5958 and RFC 5915 make of a P-256 key, without a
+ * copy of it in the heap. glibc writes two pointers over the beginning of what it frees, so the
+ * whole is not looked for. */
 static void remember(const struct blob *pem)
 {
+    enum { KEY_MAX = 256, NUMBER_AT = 36, NUMBER_LEN = 32 };
     static const char begin[] = "-----BEGIN PRIVATE KEY-----";
     uint8_t packed[KEY_MAX], der[KEY_MAX];
     size_t len = 0;
@@ -42,94 +37,24 @@ static void remember(const struct blob *pem)
     for (size_t i = strlen(begin); i < pem->len && pem->data[i] != '-'; i++)
         if (pem->data[i] != '\n' && len < sizeof packed)
             packed[len++] = pem->data[i];
-    int whole = EVP_DecodeBlock(der, packed, (int)len);
-    ck_assert_int_gt(whole, 0);
-    inverted_len = (size_t)whole - (packed[len - 1] == '=') - (packed[len - 2] == '=');
-    for (size_t i = 0; i < inverted_len; i++)
-        inverted[i] = (uint8_t)~der[i];
+    ck_assert_int_gt(EVP_DecodeBlock(der, packed, (int)len), NUMBER_AT + NUMBER_LEN);
+    remains_remember(span_of(der + NUMBER_AT, NUMBER_LEN));
     mem_wipe(packed, sizeof packed);
     mem_wipe(der, sizeof der);
 }
 
-/* The private number, at its place in what RFC 5958 and RFC 5915 make of a P-256 key. glibc writes
- * two pointers over the beginning of what it frees, so the whole is not looked for. */
-static bool is_key(const uint8_t *at)
-{
-    enum { NUMBER_AT = 36, NUMBER_LEN = 32 };
-
-    for (size_t i = 0; i < NUMBER_LEN; i++)
-        if ((at[i] ^ inverted[NUMBER_AT + i]) != 0xFF)
-            return false;
-    return true;
-}
-
-/* The sealing key in a file, without a copy of it in the heap. */
+/* The sealing key in a file, without its beginning, for the same reason, and without a copy of it
+ * in the heap. */
 static void remember_secret(const char *path)
 {
-    uint8_t *to = secrets[secret_count++];
+    enum { SECRET_LEN = 32, SKIPPED = 2 * sizeof(void *) };
+    uint8_t secret[SECRET_LEN];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-    ck_assert_int_eq(SECRET_LEN, read(fd, to, SECRET_LEN));
-    for (size_t i = 0; i < SECRET_LEN; i++)
-        to[i] = (uint8_t)~to[i];
+    ck_assert_int_eq(SECRET_LEN, read(fd, secret, SECRET_LEN));
+    remains_remember(span_of(secret + SKIPPED, SECRET_LEN - SKIPPED));
+    mem_wipe(secret, sizeof secret);
     close(fd);
-}
-
-/* Without its beginning, for the same reason. */
-static bool is_secret(const uint8_t *at)
-{
-    for (size_t k = 0; k < secret_count; k++) {
-        size_t i = 2 * sizeof(void *);
-
-        while (i < SECRET_LEN && (at[i] ^ secrets[k][i]) == 0xFF)
-            i++;
-        if (i == SECRET_LEN)
-            return true;
-    }
-    return false;
-}
-
-static size_t count_in(int memory, size_t from, size_t to)
-{
-    enum { OVERLAP = 32 };
-    static uint8_t chunk[CHUNK];
-    size_t count = 0;
-
-    for (; from + OVERLAP <= to; from += CHUNK - OVERLAP + 1) {
-        size_t wanted = to - from < CHUNK ? to - from : CHUNK;
-        ssize_t got = pread(memory, chunk, wanted, (off_t)from);
-
-        for (ssize_t i = 0; i + OVERLAP <= got; i++)
-            count += is_key(chunk + i) || is_secret(chunk + i);
-    }
-    mem_wipe(chunk, sizeof chunk);
-    return count;
-}
-
-/* Copies of the key in the heap: of main's arena, and in what malloc mapped. */
-static size_t count_copies(size_t *ret_bytes)
-{
-    int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-    FILE *maps = fopen("/proc/self/maps", "re");
-    char line[512];
-    size_t count = 0, bytes = 0;
-
-    ck_assert_int_ge(memory, 0);
-    ck_assert_ptr_nonnull(maps);
-    while (fgets(line, sizeof line, maps)) {
-        size_t from, to;
-        char writable, name[256] = "";
-
-        if (sscanf(line, "%zx-%zx r%c%*s %*s %*s %*s %255s", &from, &to, &writable, name) < 3 ||
-            writable != 'w' || (name[0] && strcmp(name, "[heap]") != 0))
-            continue;
-        count += count_in(memory, from, to);
-        bytes += to - from;
-    }
-    fclose(maps);
-    close(memory);
-    *ret_bytes = bytes;
-    return count;
 }
 
 /* Makes a key and installs it as the daemon does; what it leaves is counted. */
@@ -160,18 +85,15 @@ static size_t copies_left(void)
     AUTO_BLOB struct blob sealed = {0};
     ck_ok(keeper_reseal(keeper, 1, &key, 1, &sealed, &err));
     /* One that is there on purpose is found. */
-    uint8_t *planted = mem_alloc(1, KEY_MAX);
-    for (size_t i = 0; i < inverted_len; i++)
-        planted[i] = (uint8_t)~inverted[i];
-    during = count_copies(&bytes);
-    mem_wipe(planted, KEY_MAX);
-    free(planted);
+    uint8_t *planted = remains_plant();
+    during = remains_count(0, &bytes);
+    remains_uproot(planted);
     ck_assert_uint_gt(during, 0);
     ck_assert_uint_gt(bytes, 0);
     bundle_done(&bundle);
     sealed_key_done(&key);
     keeper_free(keeper);
-    after = count_copies(&bytes);
+    after = remains_count(0, &bytes);
     authority_done();
     return after;
 }

@@ -477,7 +477,7 @@ void scene_done(struct scene *scene)
     authority_done();
 }
 
-void scene_add(struct scene *scene)
+int scene_try_add(struct scene *scene, struct error *ret_err)
 {
     AUTO_NAMES struct names names = {0};
     char host[] = "127.0.0.1", service[] = "plain";
@@ -488,14 +488,19 @@ void scene_add(struct scene *scene)
     target.files[BUNDLE_KEY] = scene->key_file;
     target.files[BUNDLE_FULLCHAIN] = scene->crt_file;
     ck_ok(names_add(&names, NAME_DNS, "www.example.com", &err));
-    ck_ok(life_add(&scene->life,
-                   &(struct life_add){.name = "www",
-                                      .policy = "test",
-                                      .names = &names,
-                                      .targets = &target,
-                                      .target_count = 1,
-                                      .actor = "uid 0"},
-                   &id, &err));
+    return life_add(&scene->life,
+                    &(struct life_add){.name = "www",
+                                       .policy = "test",
+                                       .names = &names,
+                                       .targets = &target,
+                                       .target_count = 1,
+                                       .actor = "uid 0"},
+                    &id, ret_err);
+}
+
+void scene_add(struct scene *scene)
+{
+    ck_ok(scene_try_add(scene, &err));
 }
 
 /* One lane until nothing is due; true when it did something. */

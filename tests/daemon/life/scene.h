@@ -55,6 +55,7 @@ void scene_done(struct scene *scene);
 
 /* life_add of "www" with names and the target. */
 void scene_add(struct scene *scene);
+int scene_try_add(struct scene *scene, struct error *err);
 /* All that is due, in all lanes, until nothing is. */
 void scene_run(struct scene *scene);
 /* scene_run at a later time. */

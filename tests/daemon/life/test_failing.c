@@ -23,6 +23,13 @@ static void open_far(void)
     scene_open(&scene, 60 * DAY, "");
 }
 
+static void open_taking_keys(void)
+{
+    scene_open(&scene, 6 * DAY, "    delivered-keys: take\n");
+    scene_add(&scene);
+    scene_run(&scene);
+}
+
 static void close_scene(void)
 {
     scene_done(&scene);
@@ -196,22 +203,131 @@ START_TEST(the_chain_of_every_adopted_target_counts)
 }
 END_TEST
 
+/* No keeper can be had, and no renewal is the worse for it. */
+
+static int lost(struct error *ret_err)
+{
+    return error_set(ret_err, E_COMMAND, "the keeper ended by signal 9 (Killed)");
+}
+
+static int lost_request(void *self, int64_t id, const struct key_request *request,
+                        struct sealed_key *ret_key, struct blob *ret_csr, struct error *ret_err)
+{
+    (void)self;
+    (void)id;
+    (void)request;
+    (void)ret_key;
+    (void)ret_csr;
+    return lost(ret_err);
+}
+
+static int lost_seal(void *self, int64_t id, struct span key, struct sealed_key *ret,
+                     struct error *ret_err)
+{
+    (void)self;
+    (void)id;
+    (void)key;
+    (void)ret;
+    return lost(ret_err);
+}
+
+static int lost_bundle(void *self, int64_t id, const struct sealed_key *key, struct span leaf,
+                       const struct blobs *chain, struct bundle *ret, struct error *ret_err)
+{
+    (void)self;
+    (void)id;
+    (void)key;
+    (void)leaf;
+    (void)chain;
+    (void)ret;
+    return lost(ret_err);
+}
+
+START_TEST(without_a_keeper_the_certificate_is_renewed_later)
+{
+    scene_add(&scene);
+    const struct world works = scene.world;
+    scene.world.make_request = lost_request;
+    scene_later(&scene, 55 * DAY);
+    ck_assert_str_eq(scene_state(&scene), "due");
+    ck_assert_int_eq(scene_mails(&scene, "failed"), 1);
+    scene.world = works;
+    scene_later(&scene, 60);
+    ck_assert_str_eq(scene_state(&scene), "handed over");
+    const struct authority *leaf = scene_sign(&scene, NULL);
+    scene.world.build_bundle = lost_bundle;
+    testing_expect_log("deployment-failed");
+    ck_assert(scene_deliver_all(&scene, leaf));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, scene.old_leaf));
+    scene.world = works;
+    scene_later(&scene, 60);
+    ck_assert(scene_serves(&scene, leaf));
+    ck_assert_str_eq(scene_state(&scene), "ok");
+}
+END_TEST
+
+/* The key of what is installed is not left out for ever because nobody could seal it today. */
+START_TEST(without_a_keeper_nothing_is_added)
+{
+    const struct world works = scene.world;
+
+    scene.world.seal = lost_seal;
+    ck_fails(scene_try_add(&scene, &err), E_COMMAND, "the keeper ended by signal 9");
+    ck_assert_int_eq(scene_count(&scene), 0);
+    scene.world = works;
+    scene_add(&scene);
+    AUTO_RENEWAL struct renewal_row renewal = {0};
+    ck_ok(renewals_accepted(scene.life.inventory, scene_certificate(&scene), &renewal, &err));
+    ck_assert_uint_gt(renewal.key.sealed.len, 0);
+}
+END_TEST
+
+START_TEST(without_a_keeper_a_delivered_key_waits)
+{
+    const struct authority *leaf =
+        authority_make(scene.issuing, &(struct authority_plan){.subject = "www.example.com",
+                                                               .names = "DNS:www.example.com"});
+    AUTO_FREE char *both = mem_printf("%s%s%s", authority_pem(leaf), authority_key_pem(leaf),
+                                      authority_pem(scene.issuing));
+    const struct world works = scene.world;
+    struct life_verdict verdict = {0};
+    uint8_t hash[SHA256_LEN];
+
+    sha256_of(span_text(both), hash);
+    scene.world.seal = lost_seal;
+    ck_fails(life_intake(&scene.life, "both.pem", span_text(both), hash, NULL, &verdict, &err),
+             E_COMMAND, "the keeper ended by signal 9");
+    scene.world = works;
+    ck_assert(scene_deliver(&scene, "both.pem", span_text(both)));
+    scene_run(&scene);
+    ck_assert(scene_serves(&scene, leaf));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("daemon/life/failing");
     TCase *asked = tcase_create("asked"), *far = tcase_create("far");
+    TCase *taking = tcase_create("taking");
 
     tcase_add_checked_fixture(asked, open_asked, close_scene);
     tcase_add_checked_fixture(far, open_far, close_scene);
+    tcase_add_checked_fixture(taking, open_taking_keys, close_scene);
     tcase_set_timeout(asked, TESTING_SLOW_SECONDS);
     tcase_set_timeout(far, TESTING_SLOW_SECONDS);
+    tcase_set_timeout(taking, TESTING_SLOW_SECONDS);
     tcase_add_test(asked, a_chain_that_cannot_be_built_now_is_not_forgotten);
     tcase_add_test(asked, people_are_not_told_that_a_chain_is_missing_when_nobody_looked);
     tcase_add_test(asked, without_a_reader_the_daemon_starts_and_plans);
     tcase_add_test(asked, the_end_is_told_whatever_else_fails);
     tcase_add_loop_test(asked, a_refusal_does_not_end_the_waiting_of_another_leaf, 0, 2);
     tcase_add_test(far, the_chain_of_every_adopted_target_counts);
+    tcase_add_test(far, without_a_keeper_the_certificate_is_renewed_later);
+    tcase_add_test(far, without_a_keeper_nothing_is_added);
+    tcase_add_test(taking, without_a_keeper_a_delivered_key_waits);
     suite_add_tcase(suite, asked);
     suite_add_tcase(suite, far);
+    suite_add_tcase(suite, taking);
     return testing_run(suite);
 }

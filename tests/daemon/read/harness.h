@@ -5,10 +5,8 @@
 #ifndef UL_TESTS_DAEMON_READ_HARNESS_H
 #define UL_TESTS_DAEMON_READ_HARNESS_H
 
-#include <sys/types.h>
-
 #include "daemon/read/reader.h"
-#include "tests/testing.h"
+#include "tests/daemon/role/harness.h"
 
 /* What a reader told while it was asked, last sentence and number of sentences. */
 extern char harness_told[ERROR_TEXT_MAX];
@@ -22,15 +20,6 @@ int harness_read(struct reader *reader, const char *fault, struct error *err);
 
 /* Reads a plain text and fails the test when that does not work. */
 void harness_read_well(struct reader *reader);
-
-/* The children of a process, ended or not. Returns how many. */
-size_t harness_children(pid_t parent, pid_t *ret, size_t most);
-/* The only one of this process. */
-pid_t harness_child(void);
-
-/* The value of a line "NAME: value" of /proc/PID/FILE, without the blanks around; "" when there is
- * none. Valid until the next call. */
-const char *harness_proc(pid_t pid, const char *file, const char *name);
 
 /* The file of the source tree; wiped at the end by blob_done. */
 struct blob harness_seed(const char *name);

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "daemon/read/wire.h"
 #include "tests/daemon/read/harness.h"
 #include "tests/pki/delivery/making.h"
 #include "tests/pki/authority.h"
@@ -312,6 +313,23 @@ START_TEST(killed_at_rest)
 }
 END_TEST
 
+/* What systemd sends to all of a service's processes: the agent still has work in hand then. */
+START_TEST(signals_for_the_agent)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    struct reader *reader = harness_open((struct reader_options){0});
+
+    harness_read_well(reader);
+    pid_t pid = harness_child();
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        ck_assert_int_eq(0, kill(pid, numbers[i]));
+    harness_read_well(reader);
+    ck_assert_int_eq(pid, harness_child());
+    ck_assert_msg(harness_tellings == 0, "%s", harness_told);
+    reader_close(reader);
+}
+END_TEST
+
 static pthread_barrier_t all_wait;
 
 static void *read_slowly(void *reader)
@@ -346,15 +364,16 @@ START_TEST(all_killed_at_rest)
 }
 END_TEST
 
-/* Real messages of a reader that was taken over; the numbers are those of enum wire_kind. */
+/* Real messages of a reader that was taken over; the numbers are those of daemon/role/wire.h and
+ * enum wire_kind. */
 static const char *const lies[] = {
     "answer 0 x",
     "answer 1 setup",
-    "answer 2 read",
-    "answer 6 found",
-    "answer 7 short",
-    "answer 7 ",
-    "answer 7 \x7F\x7F\x7F\x7F no such code",
+    "answer 3 read",
+    "answer 7 found",
+    "answer 2 short",
+    "answer 2 ",
+    "answer 2 \x7F\x7F\x7F\x7F no such code",
     "answer 8 12345678901234567890123456789012", /* nothing is looked up for a file */
     "answer 9 x",
     "answer 2147483647 x",
@@ -393,9 +412,9 @@ START_TEST(many_files_few_processes)
     /* Replaced after 512 requests. */
     ck_assert_uint_eq(4, processes);
     ck_assert_msg(harness_tellings == 0, "%s", harness_told);
-    reader_tidy(reader, 3600000);
+    ck_assert(reader_tidy(reader, 3600000));
     harness_child();
-    reader_tidy(reader, 0);
+    ck_assert(!reader_tidy(reader, 0));
     ck_assert_msg(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "a child is left");
     harness_read_well(reader);
     reader_close(reader);
@@ -502,6 +521,7 @@ int main(void)
     tcase_add_test(tcase, usual_budget);
     tcase_add_test(tcase, killed_in_the_middle);
     tcase_add_test(tcase, killed_at_rest);
+    tcase_add_test(tcase, signals_for_the_agent);
     tcase_add_test(tcase, all_killed_at_rest);
     tcase_add_loop_test(tcase, lies_are_refused, 0, COUNT_OF(lies));
     tcase_add_test(tcase, many_files_few_processes);

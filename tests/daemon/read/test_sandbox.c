@@ -1,9 +1,6 @@
 /* What a reader cannot do, seen from outside and by trying it from inside. */
-#include "daemon/read/sandbox.h"
-
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
@@ -16,31 +13,10 @@
 
 #include "base/file.h"
 #include "base/proc.h"
+#include "daemon/role/sandbox.h"
 #include "tests/daemon/read/harness.h"
 
-enum { SOMEBODY = 12345 };
-
 static struct error err;
-
-/* As an ordinary user, who has no root folder to leave and no other user to become. */
-static void become_somebody(void)
-{
-    if (getuid() != 0)
-        return;
-    ck_assert_int_eq(0, setgroups(0, NULL));
-    ck_assert_int_eq(0, setresgid(SOMEBODY, SOMEBODY, SOMEBODY));
-    ck_assert_int_eq(0, setresuid(SOMEBODY, SOMEBODY, SOMEBODY));
-}
-
-static bool other_user(void)
-{
-    AUTO_FREE char *program = mem_printf("%s/daemon/unlapsed", getenv("BUILD_ROOT"));
-
-    if (access(program, X_OK) == 0)
-        return true;
-    printf("# skipped: another user cannot execute %s\n", program);
-    return false;
-}
 
 static void look_from_outside(pid_t pid)
 {
@@ -125,8 +101,8 @@ END_TEST
 
 START_TEST(outside_as_somebody)
 {
-    become_somebody();
-    if (!other_user())
+    harness_become_somebody();
+    if (!harness_other_user())
         return;
     struct reader *reader = harness_open((struct reader_options){0});
     harness_read_well(reader);
@@ -183,8 +159,8 @@ END_TEST
 
 START_TEST(forbidden_as_somebody)
 {
-    become_somebody();
-    if (other_user())
+    harness_become_somebody();
+    if (harness_other_user())
         try_forbidden(forbidden[_i].fault, forbidden[_i].reason);
 }
 END_TEST

@@ -1,4 +1,4 @@
-#include "daemon/read/sandbox.h"
+#include "daemon/role/sandbox.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -15,12 +15,7 @@
 
 #include "base/mem.h"
 
-enum {
-    NOBODY = 65534, /* user and group */
-    MEMORY_MAX = 256 << 20,
-    /* The agent ends it much earlier; this one is for an agent that is gone. */
-    CPU_SECONDS_MAX = 60,
-};
+enum { NOBODY = 65534 }; /* user and group */
 
 static int limit(int resource, rlim_t most, const char *what, struct error *err)
 {
@@ -31,16 +26,16 @@ static int limit(int resource, rlim_t most, const char *what, struct error *err)
     return 0;
 }
 
-static int set_limits(struct error *err)
+static int set_limits(const struct role *role, struct error *err)
 {
     int rc = limit(RLIMIT_CORE, 0, "core dumps", err);
 
     if (rc == 0)
         rc = limit(RLIMIT_FSIZE, 0, "file sizes", err);
     if (rc == 0)
-        rc = limit(RLIMIT_CPU, CPU_SECONDS_MAX, "processor time", err);
+        rc = limit(RLIMIT_CPU, role->cpu_seconds_max, "processor time", err);
     if (rc == 0 && !SANDBOX_SANITIZER) /* whose shadow of the memory takes terabytes */
-        rc = limit(RLIMIT_AS, MEMORY_MAX, "memory", err);
+        rc = limit(RLIMIT_AS, SANDBOX_MEMORY_MAX, "memory", err);
     if (rc == 0)
         rc = limit(RLIMIT_NPROC, 0, "processes", err);
     return rc;
@@ -79,11 +74,11 @@ static int drop_capabilities(struct error *err)
 }
 
 /* After the change of user, which undoes the first two. */
-static int set_attributes(struct error *err)
+static int set_attributes(const struct role *role, struct error *err)
 {
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return error_set_errno(err, errno, "confinement: no debugger");
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+    if (role->ends_with_thread && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return error_set_errno(err, errno, "confinement: end with the parent");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_set_errno(err, errno, "confinement: no new privileges");
@@ -107,7 +102,7 @@ static int add_rules(scmp_filter_ctx filter, const struct rule *rules, size_t co
     return rc;
 }
 
-/* What parsing needs: the socket, memory that is never executed, time, and a way to end. abort(3)
+/* What computing needs: the socket, memory that is never executed, time, and a way to end. abort(3)
  * is among it, so that a full memory is told from a forbidden call. */
 static int allow_needed(scmp_filter_ctx filter, int socket)
 {
@@ -178,18 +173,18 @@ static int filter_calls(int socket, struct error *err)
     return 0;
 }
 
-int sandbox_enter(int socket, struct error *err)
+int sandbox_enter(const struct role *role, struct error *err)
 {
-    int rc = set_limits(err);
+    int rc = set_limits(role, err);
 
     if (rc == 0 && geteuid() == 0)
         rc = leave_root(err);
     if (rc == 0)
         rc = drop_capabilities(err);
     if (rc == 0)
-        rc = set_attributes(err);
+        rc = set_attributes(role, err);
     /* What is open stays open; libseccomp opens nothing. */
     if (rc == 0)
         rc = limit(RLIMIT_NOFILE, 0, "open files", err);
-    return rc == 0 ? filter_calls(socket, err) : rc;
+    return rc == 0 ? filter_calls(ROLE_FD, err) : rc;
 }

@@ -1,4 +1,4 @@
-#include "daemon/read/channel.h"
+#include "daemon/role/channel.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -52,14 +52,14 @@ static bool receive_all(const struct channel *channel, void *ret, size_t len)
     return true;
 }
 
-bool channel_send(const struct channel *channel, enum wire_kind kind, struct span body)
+bool channel_send(const struct channel *channel, uint32_t kind, struct span body)
 {
     struct head head = {kind, (uint32_t)body.len};
 
     return send_all(channel, &head, sizeof head) && send_all(channel, body.data, body.len);
 }
 
-bool channel_receive(const struct channel *channel, enum wire_kind *ret_kind, struct buf *ret_body,
+bool channel_receive(const struct channel *channel, uint32_t *ret_kind, struct buf *ret_body,
                      bool *ret_garbage)
 {
     struct head head;
@@ -69,7 +69,7 @@ bool channel_receive(const struct channel *channel, enum wire_kind *ret_kind, st
     *ret_garbage = false;
     if (!receive_all(channel, &head, sizeof head))
         return false;
-    if (head.kind < WIRE_SETUP || head.kind >= WIRE_KINDS || head.len > WIRE_MAX) {
+    if (head.kind == 0 || head.kind >= channel->kinds || head.len > WIRE_MAX) {
         *ret_garbage = true;
         return false;
     }
@@ -82,6 +82,6 @@ bool channel_receive(const struct channel *channel, enum wire_kind *ret_kind, st
         left -= len;
     }
     mem_wipe(piece, sizeof piece); /* it may have been a key */
-    *ret_kind = (enum wire_kind)head.kind;
+    *ret_kind = head.kind;
     return whole;
 }

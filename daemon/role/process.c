@@ -1,4 +1,4 @@
-#include "daemon/read/process.h"
+#include "daemon/role/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,12 +14,9 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "daemon/read/role.h"
-#include "daemon/read/sandbox.h"
+#include "daemon/role/sandbox.h"
 
 enum {
-    REQUESTS_MAX = 512,     /* of one process */
-    WORN_CPU_MS = 20000,    /* below the limit it sets itself (daemon/read/sandbox.c) */
     START_WALL_MS = 20000,  /* it may have hundreds of anchors to read */
     LOOK_LEAST_MS = 10,     /* between two looks at its processor time */
     STEP_MAX_MS = 60 * 1000 /* of one poll */
@@ -28,12 +25,13 @@ enum {
 enum lateness { IN_TIME, LATE_WALL, LATE_CPU };
 
 struct process {
+    const struct role *role;
     pid_t pid; /* until it was waited for, nobody else gets this number */
     int fd;
     clockid_t cpu_clock;
     struct process_limits limits;
     int64_t wall_end, cpu_end; /* of the request in hand */
-    int64_t used_at;
+    int64_t used_at, started_at;
     unsigned requests;
     enum lateness late;
 };
@@ -48,8 +46,9 @@ static int64_t cpu_ms(const struct process *process)
     return (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
 }
 
-void process_begin(struct process *process)
+void process_begin(struct process *process, const struct process_limits *limits)
 {
+    process->limits = *limits;
     process->requests++;
     process->wall_end = clock_monotonic_ms() + process->limits.wall_ms;
     process->cpu_end = cpu_ms(process) + process->limits.cpu_ms;
@@ -61,23 +60,32 @@ void process_begin(struct process *process)
  * thread cannot use more processor time than passes, so the next look can wait as long as what is
  * left.
  */
+int64_t process_patience(struct process *process)
+{
+    int64_t wall_left = process->wall_end - clock_monotonic_ms();
+    int64_t cpu_left = process->cpu_end - cpu_ms(process);
+
+    if (cpu_left <= 0)
+        process->late = LATE_CPU;
+    else if (wall_left <= 0)
+        process->late = LATE_WALL;
+    if (process->late != IN_TIME)
+        return -1;
+    int64_t wait = wall_left < cpu_left + LOOK_LEAST_MS ? wall_left : cpu_left + LOOK_LEAST_MS;
+    return wait < STEP_MAX_MS ? wait : STEP_MAX_MS;
+}
+
 static bool wait_in_time(void *self, int fd, short events)
 {
     struct process *process = self;
 
     for (;;) {
         struct pollfd ready = {fd, events, 0};
-        int64_t wall_left = process->wall_end - clock_monotonic_ms();
-        int64_t cpu_left = process->cpu_end - cpu_ms(process);
+        int64_t wait = process_patience(process);
 
-        if (cpu_left <= 0)
-            process->late = LATE_CPU;
-        else if (wall_left <= 0)
-            process->late = LATE_WALL;
-        if (process->late != IN_TIME)
+        if (wait < 0)
             return false;
-        int64_t wait = wall_left < cpu_left + LOOK_LEAST_MS ? wall_left : cpu_left + LOOK_LEAST_MS;
-        int got = poll(&ready, 1, wait < STEP_MAX_MS ? (int)wait : STEP_MAX_MS);
+        int got = poll(&ready, 1, (int)wait);
         if (got > 0)
             return true;
         if (got < 0 && errno != EINTR)
@@ -87,17 +95,17 @@ static bool wait_in_time(void *self, int fd, short events)
 
 static struct channel channel_of(struct process *process)
 {
-    return (struct channel){process->fd, wait_in_time, process};
+    return (struct channel){process->fd, process->role->kinds, wait_in_time, process};
 }
 
-bool process_send(struct process *process, enum wire_kind kind, struct span body)
+bool process_send(struct process *process, uint32_t kind, struct span body)
 {
     struct channel channel = channel_of(process);
 
     return channel_send(&channel, kind, body);
 }
 
-bool process_receive(struct process *process, enum wire_kind *ret_kind, struct buf *ret_body,
+bool process_receive(struct process *process, uint32_t *ret_kind, struct buf *ret_body,
                      bool *ret_garbage)
 {
     struct channel channel = channel_of(process);
@@ -130,7 +138,12 @@ void process_end(struct process *process)
     free(process);
 }
 
-bool process_fate(struct process *process, bool garbage, char *ret, size_t size)
+int process_fd(const struct process *process)
+{
+    return process->fd;
+}
+
+enum fate process_fate(struct process *process, bool garbage, char *ret, size_t size)
 {
     int status = reap(process);
 
@@ -146,12 +159,15 @@ bool process_fate(struct process *process, bool garbage, char *ret, size_t size)
                  sigdescr_np(WTERMSIG(status)));
     else
         snprintf(ret, size, "ended with exit status %d", WEXITSTATUS(status));
-    return process->late == LATE_CPU;
+    if (process->late != IN_TIME)
+        return process->late == LATE_CPU ? FATE_LATE_CPU : FATE_LATE;
+    return garbage ? FATE_GARBAGE : FATE_LOST;
 }
 
 bool process_is_worn(const struct process *process)
 {
-    return process->requests >= REQUESTS_MAX || cpu_ms(process) >= WORN_CPU_MS;
+    return process->requests >= process->role->requests_max ||
+           cpu_ms(process) >= process->role->worn_cpu_ms;
 }
 
 int64_t process_used_at(const struct process *process)
@@ -159,15 +175,22 @@ int64_t process_used_at(const struct process *process)
     return process->used_at;
 }
 
+int64_t process_started_at(const struct process *process)
+{
+    return process->started_at;
+}
+
 /*
  * posix_spawn, since other threads may hold any lock: the child runs no code of ours before exec.
  * It gets the null device three times and its end of the socket pair, no environment, no signal
  * handler or mask of ours, and a session of its own, so that ^C in a terminal is the agent's alone.
  */
-static int spawn(const char *program, int socket, pid_t *ret, struct error *err)
+static int spawn(const struct role *role, const char *program, int socket, pid_t *ret,
+                 struct error *err)
 {
-    static char name[] = READER_ROLE_NAME, role[] = READER_ROLE_ARGUMENT;
-    char *const arguments[] = {name, role, NULL};
+    static char name[] = ROLE_PROGRAM;
+    AUTO_FREE char *argument = mem_printf(ROLE_ARGUMENT "%s", role->name);
+    char *const arguments[] = {name, argument, NULL};
     /* It may start nothing to look up names for its report, and a signal shall stay one. */
     static char sanitizer[] =
         "ASAN_OPTIONS=symbolize=0:detect_leaks=0:handle_segv=0:handle_abort=0";
@@ -181,12 +204,12 @@ static int spawn(const char *program, int socket, pid_t *ret, struct error *err)
     sigfillset(&all);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
-    int rc = posix_spawn_file_actions_adddup2(&actions, socket, READER_ROLE_FD);
-    for (int fd = 0; fd < READER_ROLE_FD && rc == 0; fd++)
+    int rc = posix_spawn_file_actions_adddup2(&actions, socket, ROLE_FD);
+    for (int fd = 0; fd < ROLE_FD && rc == 0; fd++)
         if (!SANDBOX_SANITIZER || fd != STDERR_FILENO)
             rc = posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
     if (rc == 0)
-        rc = posix_spawn_file_actions_addclosefrom_np(&actions, READER_ROLE_FD + 1);
+        rc = posix_spawn_file_actions_addclosefrom_np(&actions, ROLE_FD + 1);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setflags(&attributes,
@@ -196,26 +219,26 @@ static int spawn(const char *program, int socket, pid_t *ret, struct error *err)
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (rc != 0)
-        return error_set_errno(err, rc, "reader: %s cannot be started", program);
+        return error_set_errno(err, rc, "%s: %s cannot be started", role->name, program);
     *ret = pid;
     return 0;
 }
 
 /* The child's end above the numbers it is moved to, as the agent may run with its standard
  * descriptors closed. */
-static int make_pair(int *ret_ours, int *ret_theirs, struct error *err)
+static int make_pair(const struct role *role, int *ret_ours, int *ret_theirs, struct error *err)
 {
     int ends[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-        return error_set_errno(err, errno, "reader: no socket pair");
-    int high = fcntl(ends[1], F_DUPFD_CLOEXEC, READER_ROLE_FD + 1);
+        return error_set_errno(err, errno, "%s: no socket pair", role->name);
+    int high = fcntl(ends[1], F_DUPFD_CLOEXEC, ROLE_FD + 1);
     int errnum = errno;
     close(ends[1]);
     if (high < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) {
         file_close(&high);
         close(ends[0]);
-        return error_set_errno(err, errnum, "reader: no socket pair");
+        return error_set_errno(err, errnum, "%s: no socket pair", role->name);
     }
     *ret_ours = ends[0];
     *ret_theirs = high;
@@ -223,48 +246,53 @@ static int make_pair(int *ret_ours, int *ret_theirs, struct error *err)
 }
 
 /* It is confined, or says why not. */
-static int hear_ready(struct process *process, struct span setup, struct error *err)
+static int hear_ready(struct process *process, struct span setup, struct buf *ret_said,
+                      struct error *err)
 {
-    AUTO_BUF struct buf body = {.max = WIRE_MAX};
-    enum wire_kind kind = WIRE_SETUP;
+    static const struct process_limits limits = {START_WALL_MS, START_WALL_MS};
+    const char *name = process->role->name;
+    AUTO_SECRET_BUF struct buf body = {.max = WIRE_MAX};
     struct error answer = {0};
+    uint32_t kind = WIRE_SETUP;
     bool garbage = false;
     char fate[128];
 
-    process_begin(process);
+    process_begin(process, &limits);
     bool heard = process_send(process, WIRE_SETUP, setup) &&
                  process_receive(process, &kind, &body, &garbage);
     struct wire wire = {.in = span_of(body.data, body.len)};
     if (heard)
         wire_error(&wire, &answer);
-    if (!heard || kind != WIRE_ANSWER || !wire_is_whole(&wire)) {
+    if (!heard || kind != WIRE_ANSWER || wire.bad) {
         process_fate(process, heard || garbage, fate, sizeof fate);
-        return error_set(err, E_COMMAND, "reader: while it was set up it %s", fate);
+        return error_set(err, E_COMMAND, "%s: while it was set up it %s", name, fate);
     }
-    return answer.code == 0 ? 0 : error_set(err, answer.code, "reader: %s", answer.text);
+    if (answer.code != 0)
+        return error_set(err, answer.code, "%s: %s", name, answer.text);
+    buf_add(ret_said, wire.in.data, wire.in.len);
+    return 0;
 }
 
-int process_start(const char *program, const struct process_limits *limits, struct span setup,
-                  struct process **ret, struct error *err)
+int process_start(const struct role *role, const char *program, struct span setup,
+                  struct buf *ret_said, struct process **ret, struct error *err)
 {
     AUTO_FD int theirs = -1;
     struct process *process = mem_alloc(1, sizeof *process);
 
-    *process = (struct process){.fd = -1, .limits = {START_WALL_MS, START_WALL_MS}};
-    int rc = make_pair(&process->fd, &theirs, err);
+    *process = (struct process){.role = role, .fd = -1, .started_at = clock_monotonic_ms()};
+    int rc = make_pair(role, &process->fd, &theirs, err);
     if (rc == 0)
-        rc = spawn(program, theirs, &process->pid, err);
+        rc = spawn(role, program, theirs, &process->pid, err);
     /* Ours only now, or its death would not be heard. */
     file_close(&theirs);
     if (rc == 0 && clock_getcpuclockid(process->pid, &process->cpu_clock) != 0)
-        rc = error_set(err, E_COMMAND, "reader: its processor time cannot be seen");
+        rc = error_set(err, E_COMMAND, "%s: its processor time cannot be seen", role->name);
     if (rc == 0)
-        rc = hear_ready(process, setup, err);
+        rc = hear_ready(process, setup, ret_said, err);
     if (rc < 0) {
         process_end(process);
         return rc;
     }
-    process->limits = *limits;
     process->requests = 0;
     *ret = process;
     return 0;

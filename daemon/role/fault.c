@@ -1,4 +1,4 @@
-#include "daemon/read/fault.h"
+#include "daemon/role/fault.h"
 
 #include <string.h>
 
@@ -173,7 +173,7 @@ static bool answer_as_told(const char *text, const struct channel *channel)
     if (!text_number(word, 0, INT32_MAX, &kind) || text[len] != ' ')
         return false;
     text += len + 1;
-    return channel_send(channel, (enum wire_kind)kind, span_of(text, strlen(text)));
+    return channel_send(channel, (uint32_t)kind, span_of(text, strlen(text)));
 }
 
 bool fault_commit(struct span file, const struct channel *channel)
