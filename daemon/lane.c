@@ -28,6 +28,11 @@ int lane_mail(struct lane *lane, utc_t *ret_at, struct error *err)
     return life_send(&lane->life, ret_at, err);
 }
 
+int lane_prune(struct lane *lane, utc_t *ret_at, struct error *err)
+{
+    return life_prune(&lane->life, ret_at, err);
+}
+
 /* The same failure is logged when it begins and when it ends, not at every try. */
 static void tell_failure(struct lane *lane, const char *text)
 {

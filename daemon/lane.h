@@ -25,6 +25,7 @@ typedef int (*lane_fn)(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_renewals(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_deployments(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_mail(struct lane *lane, utc_t *ret_at, struct error *err);
+int lane_prune(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err);
 
 /* What the intake lane (intake.c) remembers between two batches. */

@@ -20,7 +20,7 @@
 
 enum { DROP_PAUSE_MS = 200, TIDY_MS = 15000 };
 
-enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_INTAKE, LANES };
+enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_PRUNE, LANE_INTAKE, LANES };
 
 struct loop {
     uv_loop_t uv;
@@ -57,6 +57,7 @@ static void life_from(const struct loop *loop, struct inventory *inventory, stru
         .mail_retry = config->mail_retry,
         .mail_retry_count = config->mail_retry_count,
         .mail_give_up = config->mail_give_up,
+        .keep_events = config->audit_keep,
     };
 }
 
@@ -127,8 +128,9 @@ static int make_state_folder(const char *path, struct error *err)
 
 static int open_lanes(struct loop *loop, struct error *err)
 {
-    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_intake};
-    static const char *const names[LANES] = {"renewals", "deployments", "mail", "intake"};
+    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_prune,
+                                        lane_intake};
+    static const char *const names[LANES] = {"renewals", "deployments", "mail", "prune", "intake"};
 
     for (size_t i = 0; i < LANES; i++) {
         struct inventory *inventory = NULL;
@@ -144,6 +146,7 @@ static int open_lanes(struct loop *loop, struct error *err)
     loop->lanes[LANE_INTAKE].drop_scan = loop->config->drop_scan;
     /* The other lanes shall have their turn while thousands of files come in. */
     loop->lanes[LANE_INTAKE].rounds = 4;
+    loop->lanes[LANE_PRUNE].rounds = 4;
     return 0;
 }
 
@@ -170,8 +173,10 @@ static int open_parts(struct loop *loop, struct error *err)
         life_from(loop, inventory, &loop->api_life);
         rc = life_seal_start(&loop->api_life, loop->config->sealing_key, err);
     }
-    if (rc == 0)
+    if (rc == 0) {
+        life_trail_sign_again(&loop->api_life);
         rc = life_plan_all(&loop->api_life, err);
+    }
     return rc < 0 ? rc : open_lanes(loop, err);
 }
 
@@ -244,6 +249,7 @@ static void put_into_force(struct loop *loop, struct config *config, struct real
     if (life_plan_all(&loop->api_life, &err) < 0)
         log_error("not-planned", "%s", err.text);
     log_notice("config", "the new configuration is in force");
+    life_happened(&loop->api_life, "configured", config->file);
 }
 
 /* The new configuration comes into force between two pieces of work: no lane is at one now. */
@@ -470,6 +476,7 @@ int loop_run(struct config *config, struct error *err)
         rc = api_open(config->socket, &context, &loop.api, err);
     }
     if (rc == 0) {
+        life_happened(&loop.api_life, "began", "unlapsed " UNLAPSED_VERSION);
         uv_loop_init(&loop.uv);
         start_handles(&loop);
         log_notice("ready",

@@ -88,6 +88,21 @@ static int build_bundle(void *self, int64_t renewal_id, const struct sealed_key 
     return keep_build_bundle(world->keeper, renewal_id, key, leaf, chain, ret, err);
 }
 
+static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN], struct error *err)
+{
+    const struct real_world *world = self;
+
+    return keep_sign_off(world->keeper, message, ret_mac, err);
+}
+
+static int signed_off(void *self, struct span message, const uint8_t mac[SHA256_LEN], bool *ret,
+                      struct error *err)
+{
+    const struct real_world *world = self;
+
+    return keep_signed_off(world->keeper, message, mac, ret, err);
+}
+
 static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
                          struct error *err)
 {
@@ -335,6 +350,8 @@ int world_open(const struct config *config, struct keep *keeper, struct real_wor
                       .sealing_ids = sealing_ids,
                       .rotate = rotate,
                       .build_bundle = build_bundle,
+                      .sign_off = sign_off,
+                      .signed_off = signed_off,
                       .read_delivery = read_delivery,
                       .read_alone = read_alone,
                       .parse_cert = parse_cert,

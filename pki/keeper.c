@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 
 #include "pki/bundle.h"
+#include "pki/crypto.h"
 #include "pki/csr.h"
 #include "pki/private_key.h"
 #include "pki/ring.h"
@@ -105,6 +107,47 @@ static void pick_sealing(const struct keeper *keeper, struct seal_key *ret)
     pthread_mutex_lock(keeper->lock);
     *ret = keeper->ring->keys[0];
     pthread_mutex_unlock(keeper->lock);
+}
+
+static int sign_off_with(const struct seal_key *with, struct span message,
+                         uint8_t ret_mac[SHA256_LEN], struct error *err)
+{
+    static const uint8_t purpose[] = "unlapsed: the key that signs off";
+    uint8_t key[SHA256_LEN];
+    bool done =
+        HMAC(EVP_sha256(), with->secret, SEAL_KEY_LEN, purpose, sizeof purpose - 1, key, NULL) &&
+        HMAC(EVP_sha256(), key, sizeof key, message.data, message.len, ret_mac, NULL);
+
+    mem_wipe(key, sizeof key);
+    return done ? 0 : crypto_error(err, E_CRYPTO, "sealing key: cannot sign off");
+}
+
+int keeper_sign_off(struct keeper *keeper, struct span message, uint8_t ret_mac[SHA256_LEN],
+                    struct error *err)
+{
+    AUTO_SEAL_KEY struct seal_key key = {0};
+
+    pick_sealing(keeper, &key);
+    return sign_off_with(&key, message, ret_mac, err);
+}
+
+int keeper_signed_off(struct keeper *keeper, struct span message, const uint8_t mac[SHA256_LEN],
+                      bool *ret, struct error *err)
+{
+    bool found = false;
+    int rc = 0;
+
+    pthread_mutex_lock(keeper->lock);
+    for (size_t i = 0; rc == 0 && !found && i < keeper->ring->count; i++) {
+        uint8_t own[SHA256_LEN];
+
+        rc = sign_off_with(&keeper->ring->keys[i], message, own, err);
+        found = rc == 0 && CRYPTO_memcmp(own, mac, SHA256_LEN) == 0;
+    }
+    pthread_mutex_unlock(keeper->lock);
+    if (rc == 0)
+        *ret = found;
+    return rc;
 }
 
 /* The plain key in what was sealed, whichever of our keys it was sealed under. */

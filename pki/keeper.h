@@ -81,6 +81,14 @@ struct sealing_ids {
 void keeper_ids(const struct keeper *keeper, struct sealing_ids *ret);
 bool sealing_ids_has(const struct sealing_ids *ids, const uint8_t id[SEALING_ID_LEN]);
 
+/* Proves later that whoever held this sealing key has seen the message: HMAC-SHA256 under a key
+ * that is derived for nothing else. */
+int keeper_sign_off(struct keeper *keeper, struct span message, uint8_t ret_mac[SHA256_LEN],
+                    struct error *err);
+/* Whether it was signed off so, with any sealing key that the keeper has. */
+int keeper_signed_off(struct keeper *keeper, struct span message, const uint8_t mac[SHA256_LEN],
+                      bool *ret, struct error *err);
+
 struct key_request {
     enum key_type key_type;
     struct subject subject;

@@ -109,3 +109,21 @@ void atomic_done(struct atomic *atomic)
     }
     atomic->inventory = NULL;
 }
+
+/* Outside of a transaction a savepoint begins one that takes no lock before its first query. */
+int snapshot_begin(struct inventory *inventory, struct snapshot *ret, struct error *err)
+{
+    int rc = run(inventory, "SAVEPOINT snapshot", err);
+
+    if (rc == 0)
+        ret->inventory = inventory;
+    return rc;
+}
+
+void snapshot_done(struct snapshot *snapshot)
+{
+    if (!snapshot->inventory)
+        return;
+    run(snapshot->inventory, "RELEASE snapshot", NULL);
+    snapshot->inventory = NULL;
+}

@@ -19,4 +19,14 @@ int atomic_commit(struct atomic *atomic, struct error *err);
 void atomic_done(struct atomic *atomic);
 #define AUTO_ATOMIC __attribute__((cleanup(atomic_done)))
 
+/* Several queries that see one state of the file, whoever writes meanwhile. Nothing is written in
+ * between. */
+struct snapshot {
+    struct inventory *inventory; /* NULL when none was begun */
+};
+
+int snapshot_begin(struct inventory *inventory, struct snapshot *ret, struct error *err);
+void snapshot_done(struct snapshot *snapshot);
+#define AUTO_SNAPSHOT __attribute__((cleanup(snapshot_done)))
+
 #endif

@@ -10,6 +10,7 @@
 #include "daemon/life/life.h"
 
 struct api;
+struct refusals;
 
 struct api_context {
     struct life *life;           /* of the thread that calls api_turn */
@@ -17,6 +18,7 @@ struct api_context {
     void (*poke)(void *self);    /* facts changed: look at the plan again; may be NULL */
     void *self;
     utc_t started_at;
+    struct refusals *refusals; /* set by api_open */
 };
 
 /*

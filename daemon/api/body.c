@@ -1,6 +1,5 @@
 #include "daemon/api/body.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -99,6 +98,5 @@ int body_array(const json_t *object, const char *key, const json_t **ret, struct
 
 const char *body_actor(const struct api_call *call, char *ret)
 {
-    snprintf(ret, ACTOR_MAX, "uid %u", call->caller->uid);
-    return ret;
+    return caller_text(call->caller, ret);
 }

@@ -4,8 +4,6 @@
 
 #include "daemon/api/handler.h"
 
-enum { ACTOR_MAX = 32 };
-
 /* Only these keys (NULL-terminated); E_INPUT names the first other one. `what` names the object in
  * messages. */
 int body_keys(const json_t *object, const char *what, const char *const keys[], struct error *err);
@@ -18,7 +16,7 @@ int body_bool(const json_t *object, const char *key, bool *ret, struct error *er
 /* Absent is an empty one. */
 int body_array(const json_t *object, const char *key, const json_t **ret, struct error *err);
 
-/* "uid 0", for the audit trail. Returns ret, which holds ACTOR_MAX bytes. */
+/* Who asks, for the audit trail (caller_text). Returns ret, which holds ACTOR_MAX bytes. */
 const char *body_actor(const struct api_call *call, char *ret);
 
 #endif

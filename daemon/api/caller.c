@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
-enum { NSS_BUFFER = 64 << 10, GROUPS_MAX = 65536 };
+enum { NSS_BUFFER = 64 << 10, GROUPS_MAX = 65536, NAME_MOST = 64 };
 
 int caller_of_socket(int fd, struct caller *ret, struct error *err)
 {
@@ -78,4 +81,18 @@ enum role caller_role(const struct caller *caller, const char *read_group, const
     if (is_member(caller, groups, count, admin_group))
         return ROLE_ADMIN;
     return is_member(caller, groups, count, read_group) ? ROLE_READ : ROLE_NONE;
+}
+
+char *caller_text(const struct caller *caller, char ret[ACTOR_MAX])
+{
+    AUTO_FREE char *buffer = mem_alloc(1, NSS_BUFFER);
+    struct passwd user, *found = NULL;
+
+    snprintf(ret, ACTOR_MAX, "uid %u", caller->uid);
+    if (getpwuid_r(caller->uid, &user, buffer, NSS_BUFFER, &found) != 0 || !found)
+        return ret;
+    size_t len = strlen(found->pw_name);
+    if (len > 0 && len <= NAME_MOST && text_is_header_safe(found->pw_name, len))
+        snprintf(ret, ACTOR_MAX, "uid %u (%s)", caller->uid, found->pw_name);
+    return ret;
 }

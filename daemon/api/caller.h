@@ -25,4 +25,9 @@ int caller_of_socket(int fd, struct caller *ret, struct error *err);
  */
 enum role caller_role(const struct caller *caller, const char *read_group, const char *admin_group);
 
+/* "uid 0 (root)", for the audit trail: the name as the user database has it now, left out when it
+ * has none that is printable and not too long. Returns ret. */
+enum { ACTOR_MAX = 96 };
+char *caller_text(const struct caller *caller, char ret[ACTOR_MAX]);
+
 #endif

@@ -8,6 +8,7 @@
 #include "base/text.h"
 
 #include "daemon/api/json.h"
+#include "daemon/api/refusals.h"
 #include "daemon/api/route.h"
 
 /* A body that grows past this many times its limit is somebody who does not stop by himself. */
@@ -112,6 +113,9 @@ static struct exchange *begin(const struct api_context *context, struct MHD_Conn
     if (exchange->name && MHD_http_unescape(exchange->name) != strlen(exchange->name))
         exchange->route = NULL;
     exchange->refused = admit(context, connection, exchange);
+    if (exchange->refused == E_DENIED)
+        refusals_note(context->refusals, context->life, &exchange->caller, method, url,
+                      exchange->err.text);
     return exchange;
 }
 

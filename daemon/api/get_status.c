@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "store/notices.h"
 
+#include "daemon/api/event.h"
 #include "daemon/api/json.h"
 #include "daemon/api/view.h"
 
@@ -91,6 +92,21 @@ static int put_mail(const struct api_call *call, json_t *reply, json_t *problems
     json_put(reply, "mail", mail);
     if (waiting > 0 && oldest < utc_add(call->now, -STUCK))
         add_problem(problems, NULL, "mails have been waiting for more than an hour");
+    return 0;
+}
+
+static int put_audit(const struct api_call *call, json_t *reply, struct error *err)
+{
+    AUTO_TRAIL_ENDS struct trail_ends ends = {0};
+    int rc = trail_ends(call->context->life->inventory, &ends, err);
+
+    if (rc != 0)
+        return rc;
+    json_t *audit = json_object();
+    json_put_number(audit, "events", ends.head.id - ends.pruned.id);
+    json_put(audit, "head", trail_mark_json(&ends.head));
+    json_put(audit, "pruned", trail_pruned_json(&ends));
+    json_put(reply, "audit", audit);
     return 0;
 }
 
@@ -210,6 +226,8 @@ HANDLER(get_status)
         rc = put_drop(call, reply, problems, err);
     if (rc == 0)
         rc = look_at_seals(call, problems, err);
+    if (rc == 0)
+        rc = put_audit(call, reply, err);
     if (rc == 0)
         rc = put_next(call, reply, err);
     json_put(reply, "problems", json_incref(problems));

@@ -28,6 +28,8 @@ typedef int (*api_handler_fn)(const struct api_call *call, json_t *reply, struct
 
 #define HANDLER(name) int name(const struct api_call *call, json_t *reply, struct error *err)
 HANDLER(get_status);
+HANDLER(get_audit);
+HANDLER(get_audit_verify);
 HANDLER(get_authorities);
 HANDLER(get_seal);
 HANDLER(post_seal_rotation);

@@ -5,6 +5,8 @@
 static const struct route routes[] = {
     {"GET", "/v1/status", get_status, 200},
     {"GET", "/v1/history", get_history, 200},
+    {"GET", "/v1/audit", get_audit, 200},
+    {"GET", "/v1/audit/verify", get_audit_verify, 200},
     {"GET", "/v1/authorities", get_authorities, 200},
     {"GET", "/v1/seal", get_seal, 200},
     {"POST", "/v1/seal/rotations", post_seal_rotation, 200},

@@ -13,6 +13,7 @@
 #include "base/log.h"
 
 #include "daemon/api/exchange.h"
+#include "daemon/api/refusals.h"
 #include "daemon/api/socket.h"
 
 /*
@@ -37,6 +38,7 @@ struct peer {
 
 struct api {
     struct api_context context;
+    struct refusals refusals;
     struct listener listener;
     struct MHD_Daemon *http;
     int epoll; /* the listening socket and libmicrohttpd's own epoll descriptor */
@@ -161,6 +163,7 @@ int api_open(const char *socket_path, const struct api_context *context, struct 
     struct api *api = mem_alloc(1, sizeof *api);
 
     api->context = *context;
+    api->context.refusals = &api->refusals;
     api->epoll = -1;
     int rc = start(api, socket_path, err);
     if (rc != 0) {
@@ -174,6 +177,7 @@ int api_open(const char *socket_path, const struct api_context *context, struct 
 void api_set_context(struct api *api, const struct api_context *context)
 {
     api->context = *context;
+    api->context.refusals = &api->refusals;
 }
 
 int api_fd(const struct api *api)

@@ -1,6 +1,9 @@
 #include "daemon/cli/cli.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -15,6 +18,31 @@ void cli_open_output(struct cli *cli)
     cli->out = open_memstream(&cli->text, &cli->len);
     if (!cli->out)
         abort();
+}
+
+bool cli_pass_on(struct cli *cli)
+{
+    size_t passed = 0;
+
+    fflush(cli->out);
+    while (passed < cli->len) {
+        ssize_t len = write(STDOUT_FILENO, cli->text + passed, cli->len - passed);
+
+        if (len < 0 && errno != EINTR)
+            return false;
+        passed += len > 0 ? (size_t)len : 0;
+    }
+    cli_open_output(cli);
+    return true;
+}
+
+bool cli_parse_time(const char *text, utc_t *ret)
+{
+    AUTO_FREE char *midnight = mem_printf("%sT00:00:00Z", text);
+
+    if (text[0] == '@')
+        return text_number(text + 1, 0, INT64_C(253402300799), ret);
+    return utc_parse(text, ret) || (strlen(text) == 10 && utc_parse(midnight, ret));
 }
 
 bool cli_json(struct cli *cli, const struct reply *reply)

@@ -77,6 +77,14 @@ void cli_help_verb(struct cli *cli, const struct verb *verb);
  */
 enum cli_exit cli_fail(struct cli *cli, const struct reply *reply, const struct error *err);
 
+/* What was written so far goes to standard output at once, for verbs that tell without an end.
+ * False when it could not: errno says why. */
+bool cli_pass_on(struct cli *cli);
+
+/* "2026-11-22T16:57:14Z", "2026-11-22" (its first second) or "@" and seconds since 1970; false on
+ * anything else. */
+bool cli_parse_time(const char *text, utc_t *ret);
+
 /* With --json: writes the reply as it came and returns true. */
 bool cli_json(struct cli *cli, const struct reply *reply);
 
@@ -99,6 +107,7 @@ char *cli_span(const struct cli *cli, utc_t at, char *ret);
 
 #define VERB(name) enum cli_exit name(struct cli *cli, int argc, char **argv)
 VERB(verb_add);
+VERB(verb_audit);
 VERB(verb_check);
 VERB(verb_check_config);
 VERB(verb_explain);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -40,7 +41,7 @@ static void measure(const struct table *table, size_t widths[TABLE_COLUMNS_MAX])
     for (size_t i = 0; i < table->count; i++) {
         size_t width = text_columns(table->cells[i].text), column = i % table->columns;
 
-        if (i < table->columns || width > widths[column])
+        if (width > widths[column])
             widths[column] = width;
     }
 }
@@ -84,10 +85,9 @@ static void print_cell(const struct table_cell *cell, size_t width, bool last,
         fprintf(out, "%*s", (int)(width - columns + GAP), "");
 }
 
-void table_print(const struct table *table, const struct term *term, FILE *out)
+static void print(const struct table *table, size_t widths[TABLE_COLUMNS_MAX],
+                  const struct term *term, FILE *out)
 {
-    size_t widths[TABLE_COLUMNS_MAX] = {0};
-
     assert(table->count % table->columns == 0);
     measure(table, widths);
     if (term->width > 0)
@@ -99,4 +99,20 @@ void table_print(const struct table *table, const struct term *term, FILE *out)
         if (last)
             fputc('\n', out);
     }
+}
+
+void table_print(const struct table *table, const struct term *term, FILE *out)
+{
+    size_t widths[TABLE_COLUMNS_MAX];
+
+    memcpy(widths, table->least, sizeof widths);
+    print(table, widths, term, out);
+}
+
+void table_pass_on(struct table *table, const struct term *term, FILE *out)
+{
+    print(table, table->least, term, out);
+    for (size_t i = 0; i < table->count; i++)
+        free(table->cells[i].text);
+    table->count = 0;
 }

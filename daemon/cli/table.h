@@ -18,6 +18,7 @@ struct table {
         enum color color;
     } * cells;
     size_t count, room;
+    size_t least[TABLE_COLUMNS_MAX]; /* as wide as what was printed before */
 };
 
 /* headers: NULL-terminated. */
@@ -28,5 +29,7 @@ void table_done(struct table *table);
 /* The next cell, row by row; escapes the text. */
 void table_cell(struct table *table, const char *text, enum color color);
 void table_print(const struct table *table, const struct term *term, FILE *out);
+/* Prints the rows so far and forgets them: more may follow, below them and without the headers. */
+void table_pass_on(struct table *table, const struct term *term, FILE *out);
 
 #endif

@@ -63,11 +63,31 @@ enum color color_of_state(const char *state)
         {"requested", COLOR_BUSY}, {"handed over", COLOR_BUSY}, {"waiting chain", COLOR_BUSY},
         {"deploying", COLOR_BUSY}, {"rejected", COLOR_BAD},     {"rolled back", COLOR_BAD},
         {"chain ends", COLOR_BAD}, {"expired", COLOR_BAD},      {"good", COLOR_GOOD},
-        {"bad", COLOR_BAD},        {"warning", COLOR_BUSY},
+        {"bad", COLOR_BAD},        {"warning", COLOR_BUSY},     {"whole", COLOR_GOOD},
+        {"broken", COLOR_BAD},
     };
 
     for (size_t i = 0; i < COUNT_OF(colors); i++)
         if (strcmp(colors[i].state, state) == 0)
+            return colors[i].color;
+    return COLOR_PLAIN;
+}
+
+enum color color_of_kind(const char *kind)
+{
+    static const struct {
+        const char *kind;
+        enum color color;
+    } colors[] = {
+        {"accepted", COLOR_GOOD},         {"adopted", COLOR_GOOD},  {"verified", COLOR_GOOD},
+        {"delivery-rejected", COLOR_BAD}, {"expired", COLOR_BAD},   {"failed", COLOR_BAD},
+        {"key-disclosed", COLOR_BAD},     {"mail-lost", COLOR_BAD}, {"not-restored", COLOR_BAD},
+        {"refused", COLOR_BAD},           {"rejected", COLOR_BAD},  {"rolled-back", COLOR_BAD},
+        {"trust-added", COLOR_BUSY},      {"pruned", COLOR_BUSY},   {"trust-removed", COLOR_BUSY},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(colors); i++)
+        if (strcmp(colors[i].kind, kind) == 0)
             return colors[i].color;
     return COLOR_PLAIN;
 }

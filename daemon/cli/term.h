@@ -22,6 +22,9 @@ const char *term_end(const struct term *term, enum color color);
 /* How good a state is, by the word the API uses for it. An unknown word is plain. */
 enum color color_of_state(const char *state);
 
+/* Likewise of a kind of event. */
+enum color color_of_kind(const char *kind);
+
 /* Columns that escaped UTF-8 text takes (wcwidth(3): wide characters two, combining ones none). */
 size_t text_columns(const char *text);
 

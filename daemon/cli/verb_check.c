@@ -37,16 +37,6 @@ struct ask {
     char host[CHECK_HOST_MAX];
 };
 
-/* RFC 3339 in UTC, a day (its first second), "@" and seconds since 1970. */
-static bool read_time(const char *text, utc_t *ret)
-{
-    AUTO_FREE char *midnight = mem_printf("%sT00:00:00Z", text);
-
-    if (text[0] == '@')
-        return text_number(text + 1, 0, INT64_C(253402300799), ret);
-    return utc_parse(text, ret) || (strlen(text) == 10 && utc_parse(midnight, ret));
-}
-
 static enum cli_exit take_host(struct check_plan *plan, struct cli *cli, const char *value)
 {
     struct error err = {0};
@@ -87,7 +77,7 @@ static enum cli_exit take(void *self, struct cli *cli, int option, const char *v
     case OPTION_HOST:
         return take_host(&ask->plan, cli, value);
     case OPTION_AT:
-        return read_time(value, &ask->plan.at)
+        return cli_parse_time(value, &ask->plan.at)
                    ? CLI_OK
                    : cli_usage(cli,
                                "--at: wanted 2026-11-22T16:57:14Z, 2026-11-22 or @SECONDS, "

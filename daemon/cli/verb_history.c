@@ -28,12 +28,13 @@ static enum cli_exit take(void *self, struct cli *cli, int option, const char *v
 static void add_row(struct table *table, const json_t *item, struct error *bad)
 {
     const char *certificate = reply_text_or_null(item, "certificate", bad);
+    const char *kind = reply_text(item, "kind", bad);
     char at[UTC_TEXT_MAX];
 
     table_cell(table, utc_format_plain(reply_time(item, "at", bad), at), COLOR_PLAIN);
     table_cell(table, certificate ? certificate : "-", COLOR_PLAIN);
     table_cell(table, reply_text(item, "actor", bad), COLOR_PLAIN);
-    table_cell(table, reply_text(item, "kind", bad), COLOR_PLAIN);
+    table_cell(table, kind, color_of_kind(kind));
     table_cell(table, reply_text(item, "text", bad), COLOR_PLAIN);
 }
 

@@ -77,6 +77,19 @@ static void put_drop(struct cli *cli, const json_t *json, struct error *bad)
     fputc('\n', cli->out);
 }
 
+static void put_audit(struct cli *cli, const json_t *json, struct error *bad)
+{
+    const json_t *audit = reply_object(json, "audit", bad);
+    const json_t *head = reply_object(audit, "head", bad);
+
+    cli_put_label(cli, "Audit trail");
+    fprintf(cli->out,
+            "%lld events, the newest is %lld:", (long long)reply_number(audit, "events", bad),
+            (long long)reply_number(head, "id", bad));
+    cli_put(cli, reply_text(head, "hash", bad));
+    fputc('\n', cli->out);
+}
+
 static void put_next(struct cli *cli, const json_t *json, struct error *bad)
 {
     const json_t *next = reply_object_or_null(json, "next", bad);
@@ -130,6 +143,7 @@ VERB(verb_status)
     put_certificates(cli, reply.json, &err);
     put_mail(cli, reply.json, &err);
     put_drop(cli, reply.json, &err);
+    put_audit(cli, reply.json, &err);
     put_next(cli, reply.json, &err);
     put_problems(cli, reply.json, &err);
     return err.code == 0 ? CLI_OK : cli_fail(cli, NULL, &err);

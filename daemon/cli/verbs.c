@@ -40,6 +40,19 @@ const struct verb cli_verbs[] = {
      "  rotate          a new one, from now on; all keys are sealed anew under it\n"},
     {"history", verb_history, "[NAME] [--limit NUMBER]", "what happened, the newest last",
      "  --limit NUMBER  at most so many lines (default: 100)\n"},
+    {"audit", verb_audit,
+     "[--since TIME] [--until TIME] [--limit NUMBER] [--follow] | verify [--expect NUMBER:HASH]",
+     "the audit trail: who did what, when, to which certificate",
+     "  --since TIME    from then on: 2026-11-22T16:57:14Z, 2026-11-22, @SECONDS, or 12h, 30d ago\n"
+     "  --until TIME    up to then\n"
+     "  --limit NUMBER  the newest of them (default: 100, all with --since)\n"
+     "  --follow        and what happens from now on, until it is interrupted\n"
+     "  verify          proves that nothing was changed, taken out or put in. Exit status: 0 "
+     "whole,\n"
+     "                  1 broken\n"
+     "  --expect NUMBER:HASH\n"
+     "                  and that this event, which verify or status printed before, is in it\n"
+     "With --json one event a line.\n"},
     {"inspect", verb_inspect, "[--password-file FILE] FILE",
      "what a file is: each object in it, and for which certificate of ours it would be",
      "  --password-file FILE\n"

@@ -39,6 +39,7 @@ struct config {
     size_t mail_retry_count;
     seconds_t mail_give_up;      /* 3 d */
     struct text_list recipients; /* where a policy names none */
+    seconds_t audit_keep;        /* so long the audit trail goes back; 0: for ever */
     struct policies *policies;
     struct services *services;
 };

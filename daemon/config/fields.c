@@ -231,6 +231,17 @@ static void read_mail(struct yaml *yaml, const struct yaml_node *root, struct co
     yaml_seconds(yaml, map, "give-up", 60, 365 * DAY, &config->mail_give_up);
 }
 
+static void read_audit(struct yaml *yaml, const struct yaml_node *root, struct config *config)
+{
+    const struct yaml_node *map;
+    const char *text;
+
+    if (!yaml_map(yaml, root, "audit", &map) || !yaml_text(yaml, map, "keep", &text))
+        return;
+    if (strcmp(text, "forever") != 0)
+        yaml_seconds(yaml, map, "keep", 30 * DAY, 36500 * DAY, &config->audit_keep);
+}
+
 void config_read_fields(struct yaml *yaml, struct config *config, struct config_folders *ret)
 {
     const struct yaml_node *root = yaml_root(yaml);
@@ -249,6 +260,7 @@ void config_read_fields(struct yaml *yaml, struct config *config, struct config_
     read_access(yaml, root, config);
     read_aia(yaml, root, config);
     read_mail(yaml, root, config);
+    read_audit(yaml, root, config);
     yaml_text_list(yaml, root, "recipients", POLICY_LIST_MAX, text_is_mail_address,
                    "a mail address such as ops@example.com", config->recipients.items,
                    &config->recipients.count);

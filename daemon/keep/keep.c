@@ -159,3 +159,28 @@ int keep_build_bundle(struct keep *keep, int64_t renewal_id, const struct sealed
         *ret = answer.bundle;
     return rc;
 }
+
+int keep_sign_off(struct keep *keep, struct span message, uint8_t ret_mac[SHA256_LEN],
+                  struct error *err)
+{
+    struct keep_order order = {.message = borrow(message)};
+    struct keep_answer answer = {0};
+    int rc = ask(keep, KEEP_SIGN_OFF, &order, &answer, err);
+
+    if (rc == 0)
+        memcpy(ret_mac, answer.mac, SHA256_LEN);
+    return rc;
+}
+
+int keep_signed_off(struct keep *keep, struct span message, const uint8_t mac[SHA256_LEN],
+                    bool *ret, struct error *err)
+{
+    struct keep_order order = {.message = borrow(message)};
+    struct keep_answer answer = {0};
+
+    memcpy(order.mac, mac, SHA256_LEN);
+    int rc = ask(keep, KEEP_SIGNED_OFF, &order, &answer, err);
+    if (rc == 0)
+        *ret = answer.fits;
+    return rc;
+}

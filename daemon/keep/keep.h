@@ -63,6 +63,10 @@ int keep_check(struct keep *keep, int64_t renewal_id, const struct sealed_key *k
 int keep_build_bundle(struct keep *keep, int64_t renewal_id, const struct sealed_key *key,
                       struct span leaf, const struct blobs *chain, struct bundle *ret,
                       struct error *err);
+int keep_sign_off(struct keep *keep, struct span message, uint8_t ret_mac[SHA256_LEN],
+                  struct error *err);
+int keep_signed_off(struct keep *keep, struct span message, const uint8_t mac[SHA256_LEN],
+                    bool *ret, struct error *err);
 
 /* One of many requests that are made at once. */
 struct keep_request {

@@ -97,6 +97,10 @@ static int carry_out(struct keeper *keeper, enum keep_kind kind, const struct ke
     case KEEP_BUNDLE:
         return keeper_build_bundle(keeper, order->id, &order->sealed, blob_span(&order->cert),
                                    &order->chain, &ret->bundle, err);
+    case KEEP_SIGN_OFF:
+        return keeper_sign_off(keeper, blob_span(&order->message), ret->mac, err);
+    case KEEP_SIGNED_OFF:
+        return keeper_signed_off(keeper, blob_span(&order->message), order->mac, &ret->fits, err);
     case KEEP_KINDS:
         break;
     }

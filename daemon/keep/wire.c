@@ -90,6 +90,13 @@ void wire_keep_order(struct wire *wire, enum keep_kind kind, struct keep_order *
         wire_blob(wire, &order->cert, DER_MAX);
         wire_blobs(wire, &order->chain, CHAIN_MAX, DER_MAX);
         break;
+    case KEEP_SIGN_OFF:
+        wire_blob(wire, &order->message, KEEP_MESSAGE_MAX);
+        break;
+    case KEEP_SIGNED_OFF:
+        wire_blob(wire, &order->message, KEEP_MESSAGE_MAX);
+        wire_fixed(wire, order->mac, sizeof order->mac);
+        break;
     case KEEP_KINDS:
         wire->bad = true;
         break;
@@ -117,6 +124,12 @@ void wire_keep_answer(struct wire *wire, enum keep_kind kind, struct keep_answer
             wire->bad = wire->bad || (i != BUNDLE_CHAIN && answer->bundle.parts[i].len == 0);
         }
         break;
+    case KEEP_SIGN_OFF:
+        wire_fixed(wire, answer->mac, sizeof answer->mac);
+        break;
+    case KEEP_SIGNED_OFF:
+        wire_flag(wire, &answer->fits);
+        break;
     case KEEP_KINDS:
         wire->bad = true;
         break;
@@ -140,6 +153,7 @@ void keep_order_done(struct keep_order *order)
     blob_done(&order->csr);
     blob_done(&order->cert);
     blobs_done(&order->chain);
+    blob_done(&order->message);
     *order = (struct keep_order){0};
 }
 

@@ -16,11 +16,14 @@ enum keep_kind {
     KEEP_RESEAL,          /* id, sealed, to_id: sealed */
     KEEP_CHECK,           /* id, sealed, csr, cert: nothing */
     KEEP_BUNDLE,          /* id, sealed, cert, chain: bundle */
+    KEEP_SIGN_OFF,        /* message: mac */
+    KEEP_SIGNED_OFF,      /* message, mac: fits */
     KEEP_KINDS
 };
 
 enum {
-    KEEP_KEY_MAX = 2 << 20, /* a key to be sealed: more than a keeper takes */
+    KEEP_KEY_MAX = 2 << 20,     /* a key to be sealed: more than a keeper takes */
+    KEEP_MESSAGE_MAX = 1 << 16, /* to be signed off */
     KEEP_SUBJECT_FIELDS = 5,
 };
 
@@ -41,12 +44,16 @@ struct keep_order {
     struct sealed_key sealed;
     struct blob csr, cert; /* in DER */
     struct blobs chain;
+    struct blob message;
+    uint8_t mac[SHA256_LEN];
 };
 
 struct keep_answer {
     struct sealed_key sealed;
     struct blob csr;
     struct bundle bundle;
+    uint8_t mac[SHA256_LEN];
+    bool fits;
 };
 
 /* As daemon/role/wire.h says. What is wrong with the things themselves is for the keeper to say, in

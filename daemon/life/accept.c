@@ -92,8 +92,9 @@ struct accept_walk {
     int64_t order; /* of its request: newer ones are greater */
     utc_t now;
     size_t targets;
-    struct renewal_row closed; /* the newest other request that it answers; id 0: none */
-    struct renewal_row left;   /* one that stays open; id 0: none */
+    struct renewal_row closed;      /* the newest other request that it answers; id 0: none */
+    struct renewal_row left;        /* one that stays open; id 0: none */
+    uint8_t old_sha256[SHA256_LEN]; /* what was accepted before; zero: nothing */
 };
 
 static void walk_done(struct accept_walk *walk)
@@ -201,13 +202,14 @@ static int drop_requests(struct life *life, int64_t certificate_id, bool still_o
 
 /* What is accepted later is the newer one, also within one second and after the clock was set back.
  */
-static int acceptance_time(const struct accept_walk *walk, utc_t *ret, struct error *err)
+static int acceptance_time(struct accept_walk *walk, utc_t *ret, struct error *err)
 {
     AUTO_RENEWAL struct renewal_row last = {0};
     int rc = renewals_accepted(walk->life->inventory, walk->renewal->certificate_id, &last, err);
 
     if (rc < 0 && rc != E_NOT_FOUND)
         return rc;
+    memcpy(walk->old_sha256, last.leaf_sha256, SHA256_LEN);
     *ret = rc == 0 && last.accepted_at >= walk->now ? utc_add(last.accepted_at, 1) : walk->now;
     return 0;
 }
@@ -262,9 +264,11 @@ int renewal_accept(struct life *life, struct renewal_row *renewal, const struct 
     if (rc == 0)
         rc = tell_accepted(life, &certificate, policy, renewal, leaf, file, &walk, err);
     if (rc == 0)
-        rc = life_event(life, certificate.id, renewal->id, "accepted",
-                        "serial %s from %s, valid until %s, chain of %zu to %s", leaf->serial,
-                        leaf->issuer, utc_format(leaf->not_after, text), chain->certs.count,
-                        chain->anchor);
+        rc = life_event_change(life,
+                               &(struct life_change){certificate.id, renewal->id, "accepted",
+                                                     walk.old_sha256, leaf->sha256},
+                               "serial %s from %s, valid until %s, chain of %zu to %s",
+                               leaf->serial, leaf->issuer, utc_format(leaf->not_after, text),
+                               chain->certs.count, chain->anchor);
     return rc == 0 ? life_plan(life, certificate.id, err) : rc;
 }

@@ -257,9 +257,11 @@ static int adopt(struct addition *in, size_t index, int64_t target_id, struct er
     if (rc == 0)
         rc = mark_installed(in->life, renewal_id, target_id, err);
     if (rc == 0)
-        rc = life_event(in->life, in->row.id, renewal_id, "adopted",
-                        "%s serves serial %s, valid until %s", in->asked->targets[index].service,
-                        found->leaf.serial, utc_format(found->leaf.not_after, at));
+        rc = life_event_change(
+            in->life,
+            &(struct life_change){in->row.id, renewal_id, "adopted", NULL, found->leaf.sha256},
+            "%s serves serial %s, valid until %s", in->asked->targets[index].service,
+            found->leaf.serial, utc_format(found->leaf.not_after, at));
     return rc;
 }
 
@@ -325,6 +327,7 @@ int life_add(struct life *life, const struct life_add *add, int64_t *ret_id, str
     if (!policies_get(life->policies, policy))
         return error_set(err, E_NOT_FOUND, "policy %s: not configured", policy);
     LOG_CONTEXT("certificate=%s", add->name);
+    ACT_OF(life, add->actor);
     in.row = (struct certificate_row){
         .name = mem_strdup(add->name),
         .policy = mem_strdup(policy),

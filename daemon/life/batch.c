@@ -157,6 +157,7 @@ static int read_verdicts(struct life_batch *batch, struct error *err)
 
 int life_batch_take(struct life_batch *batch, struct error *err)
 {
+    ACT_OF(batch->life, ACTOR_DROP);
     int rc = life_begin(batch->life, err);
 
     for (size_t i = 0; rc == 0 && i < batch->count; i++)

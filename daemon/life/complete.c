@@ -91,8 +91,10 @@ static int set_aside(struct waiting_leaf *on, const char *why, const char *file,
     renewal->rejected_reason = mem_strdup(why);
     int rc = renewals_update(on->life->inventory, renewal, err);
     if (rc == 0)
-        rc = life_event(on->life, on->match.certificate.id, renewal->id, "set-aside", "%s: %s",
-                        file, why);
+        rc = life_event_change(on->life,
+                               &(struct life_change){on->match.certificate.id, renewal->id,
+                                                     "set-aside", NULL, on->leaf.sha256},
+                               "%s: %s", file, why);
     return rc == 0 ? add_to_receipts(on, file, text, err) : rc;
 }
 

@@ -77,8 +77,11 @@ int deployment_record(struct deployment *on, const char *kind, const char *text,
     if (rc == 0)
         rc = deployments_update(life->inventory, &on->row, err);
     if (rc == 0)
-        rc = life_event(life, on->hand->row.id, on->renewal.id, kind, "%s: %s", on->target.service,
-                        text);
+        rc = life_event_change(life,
+                               &(struct life_change){on->hand->row.id, on->renewal.id, kind,
+                                                     on->row.previous_sha256,
+                                                     on->renewal.leaf_sha256},
+                               "%s: %s", on->target.service, text);
     return life_end_planned(life, on->hand->row.id, rc, err);
 }
 
@@ -263,9 +266,12 @@ static int record_verified(struct deployment *on, const char *report, struct err
     if (rc == 0)
         rc = deployments_update(life->inventory, &on->row, err);
     if (rc == 0)
-        rc = life_event(life, on->hand->row.id, on->renewal.id, "verified", "%s: %s%s",
-                        on->target.service,
-                        on->order.endpoint_count > 0 ? "fresh handshakes prove it: " : "", line);
+        rc = life_event_change(
+            life,
+            &(struct life_change){on->hand->row.id, on->renewal.id, "verified",
+                                  on->row.previous_sha256, on->renewal.leaf_sha256},
+            "%s: %s%s", on->target.service,
+            on->order.endpoint_count > 0 ? "fresh handshakes prove it: " : "", line);
     if (rc == 0 && is_last_target(on))
         rc = on->renewal.rechain_of != 0 ? finish_chain(on, report, err)
                                          : finish(on, report, &old, err);

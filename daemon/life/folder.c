@@ -78,8 +78,8 @@ static int put_state(struct life *life, const struct folder_state *state, struct
 
 static int record(struct life *life, const char *kind, const char *text, struct error *err)
 {
-    return events_add(life->inventory, life->world->now(life->world->self), 0, 0, "daemon", kind,
-                      text, err);
+    return events_add(life->inventory, life->world->now(life->world->self), 0, 0, ACTOR_DAEMON,
+                      kind, text, err);
 }
 
 static int mail(struct life *life, enum notice_kind kind, const struct folder_state *state,

@@ -45,9 +45,24 @@ int life_part_end(struct life *life, int rc, struct error *err);
  */
 int life_plan(struct life *life, int64_t certificate_id, struct error *err);
 
-/* An event by the daemon, now, of a certificate and a renewal (0: none). */
+/* An event, now, of a certificate and a renewal (0: none), by life->actor. Part of the open
+ * transaction. */
 int life_event(struct life *life, int64_t certificate_id, int64_t renewal_id, const char *kind,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* One that is about one certificate, and perhaps about another whose place it takes. */
+struct life_change {
+    int64_t certificate_id, renewal_id;
+    const char *kind;
+    const uint8_t *old_sha256, *new_sha256; /* NULL or all zero: none */
+};
+int life_event_change(struct life *life, const struct life_change *change, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* To the end of the block everything that happens is the act of `who`, which is borrowed. */
+struct life *act_begin(struct life *life, const char *who);
+void act_done(struct life **life);
+#define ACT_OF(of, who) \
+    __attribute__((cleanup(act_done), unused)) struct life *act_ = act_begin(of, who)
 
 /*
  * Every field of a notice (notify/README.md): of the certificate, what is in service now (the

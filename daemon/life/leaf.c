@@ -200,8 +200,11 @@ static int record_refusal(const struct judgement *on, const char *reasons, struc
     rc = notice_queue_bounded(life, certificate, on->policy, on->delivered ? 0 : renewal->id,
                               NOTICE_REJECTED, stage, "reason", &fields, err);
     if (rc == 0)
-        rc = life_event(life, certificate->id, on->delivered ? 0 : renewal->id, "rejected",
-                        "%s: %s", on->input->file, reasons);
+        rc = life_event_change(life,
+                               &(struct life_change){certificate->id,
+                                                     on->delivered ? 0 : renewal->id, "rejected",
+                                                     NULL, on->input->cert->sha256},
+                               "%s: %s", on->input->file, reasons);
     return rc == 0 ? life_plan(life, certificate->id, err) : rc;
 }
 
@@ -359,8 +362,10 @@ static int wait_for_chain(const struct judgement *on, const struct error *why,
     if (rc == 0)
         rc = renewals_update(life->inventory, &on->match->renewal, err);
     if (rc == 0)
-        rc = life_event(life, certificate->id, on->match->renewal.id, "received",
-                        "%s: the leaf is here, %s", on->input->file, why->text);
+        rc = life_event_change(life,
+                               &(struct life_change){certificate->id, on->match->renewal.id,
+                                                     "received", NULL, on->input->cert->sha256},
+                               "%s: the leaf is here, %s", on->input->file, why->text);
     return rc == 0 ? life_plan(life, certificate->id, err) : rc;
 }
 

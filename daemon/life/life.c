@@ -146,22 +146,67 @@ int life_plan_all(struct life *life, struct error *err)
     return life_end(life, rc, err);
 }
 
-int life_event(struct life *life, int64_t certificate_id, int64_t renewal_id, const char *kind,
-               const char *format, ...)
+struct life *act_begin(struct life *life, const char *who)
+{
+    life->actor = who;
+    return life;
+}
+
+void act_done(struct life **life)
+{
+    (*life)->actor = NULL;
+}
+
+static void set_hash(uint8_t to[SHA256_LEN], const uint8_t *from)
+{
+    if (from)
+        memcpy(to, from, SHA256_LEN);
+}
+
+static int record_event(struct life *life, const struct life_change *change, const char *format,
+                        va_list args)
 {
     char raw[ERROR_TEXT_MAX], text[ERROR_TEXT_MAX];
+    const char *actor = life->actor ? life->actor : ACTOR_DAEMON;
+    struct error err = {0};
+
+    vsnprintf(raw, sizeof raw, format, args);
+    text_escape(raw, text, sizeof text);
+    log_info(change->kind, "%s%s%s%s", life->actor ? "by " : "", life->actor ? life->actor : "",
+             life->actor ? ": " : "", text);
+    struct event_row row = {.at = life->world->now(life->world->self),
+                            .certificate_id = change->certificate_id,
+                            .renewal_id = change->renewal_id,
+                            .actor = (char *)(uintptr_t)actor,
+                            .kind = (char *)(uintptr_t)change->kind,
+                            .text = text};
+    set_hash(row.old_sha256, change->old_sha256);
+    set_hash(row.new_sha256, change->new_sha256);
+    int rc = events_record(life->inventory, &row, &err);
+    if (rc < 0)
+        log_error("event-lost", "%s", err.text);
+    return rc;
+}
+
+int life_event_change(struct life *life, const struct life_change *change, const char *format, ...)
+{
     va_list args;
 
     va_start(args, format);
-    vsnprintf(raw, sizeof raw, format, args);
+    int rc = record_event(life, change, format, args);
     va_end(args);
-    text_escape(raw, text, sizeof text);
-    log_info(kind, "%s", text);
-    struct error err = {0};
-    int rc = events_add(life->inventory, life->world->now(life->world->self), certificate_id,
-                        renewal_id, "daemon", kind, text, &err);
-    if (rc < 0)
-        log_error("event-lost", "%s", err.text);
+    return rc;
+}
+
+int life_event(struct life *life, int64_t certificate_id, int64_t renewal_id, const char *kind,
+               const char *format, ...)
+{
+    const struct life_change change = {certificate_id, renewal_id, kind, NULL, NULL};
+    va_list args;
+
+    va_start(args, format);
+    int rc = record_event(life, &change, format, args);
+    va_end(args);
     return rc;
 }
 

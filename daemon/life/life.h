@@ -14,6 +14,7 @@
 #include "store/inventory.h"
 #include "store/renewals.h"
 #include "store/targets.h"
+#include "store/trail.h"
 
 struct life {
     struct inventory *inventory;
@@ -28,7 +29,13 @@ struct life {
     const seconds_t *mail_retry;
     size_t mail_retry_count;
     seconds_t mail_give_up;
+    seconds_t keep_events; /* so long the audit trail goes back; 0: for ever */
+    const char *actor;     /* whose act it is, in the audit trail; NULL: the daemon's own */
 };
+
+/* Who does what the daemon does by itself, and what files in the drop folder bring about. */
+#define ACTOR_DAEMON "unlapsed"
+#define ACTOR_DROP "drop folder"
 
 /* Gathers the facts of a certificate from the inventory. Part of whatever transaction is open. */
 int life_facts(struct inventory *inventory, const struct certificate_row *certificate,
@@ -58,6 +65,18 @@ int life_step(struct life *life, bool deploy, utc_t *ret_at, struct error *err);
 /* One due notice; returns as life_step. */
 int life_send(struct life *life, utc_t *ret_at, struct error *err);
 
+/* Takes the oldest events out of the audit trail, a piece at a time, once they are older than
+ * keep_events; returns as life_step. */
+int life_prune(struct life *life, utc_t *ret_at, struct error *err);
+/* Whether what was pruned was signed off by who holds our sealing key. */
+int life_trail_signed(struct life *life, const struct trail_ends *ends, bool *ret,
+                      struct error *err);
+/* After a start, and when the sealing key has changed: signs it off with the one in force, before
+ * the older one is thrown away. What nobody signed off stays so. Failures are logged. */
+void life_trail_sign_again(struct life *life);
+/* An event of the daemon itself; a failure is logged. */
+void life_happened(struct life *life, const char *kind, const char *text);
+
 /* After a start with other policies: looks again at what waits for its chain, since the anchors may
  * be others, and writes the next plan of every certificate, also when the look fails. */
 int life_plan_all(struct life *life, struct error *err);
@@ -77,7 +96,7 @@ struct life_add {
     const struct names *names; /* may be empty when the first target has a certificate to adopt */
     const struct target_row *targets;
     size_t target_count;
-    const char *actor; /* "uid 0" */
+    const char *actor; /* "uid 0 (root)" */
 };
 
 /* Adds a certificate with its targets and adopts the pair that is installed there now. *ret_id.
@@ -96,7 +115,7 @@ struct life_trust {
     struct span file;
     const char *comment; /* may be NULL */
     bool all;            /* every certificate in it, when it holds several */
-    const char *actor;   /* "uid 0" */
+    const char *actor;   /* "uid 0 (root)" */
 };
 
 /* One trust anchor, as it is told. */

@@ -26,7 +26,7 @@ static void read_fields(const struct fields *fields, struct rotation *ret)
 {
     const char *by = fields_get(fields, "by"), *under = fields_get(fields, "under");
 
-    *ret = (struct rotation){.by = mem_strdup(by ? by : "daemon"),
+    *ret = (struct rotation){.by = mem_strdup(by ? by : ACTOR_DAEMON),
                              .began_at = number_of(fields, "began"),
                              .renewal_id = number_of(fields, "renewal"),
                              .pass = number_of(fields, "pass"),

@@ -51,10 +51,11 @@ int life_seal_expected(struct inventory *inventory, bool *ret_none, char **ret_i
     return 0;
 }
 
-/* From now on another key seals, and `by` brought that about. Part of the open transaction. */
+/* From now on another key seals, by life->actor. Part of the open transaction. */
 static int begin_rotation(struct life *life, const uint8_t from[SEALING_ID_LEN],
-                          const uint8_t to[SEALING_ID_LEN], const char *by, struct error *err)
+                          const uint8_t to[SEALING_ID_LEN], struct error *err)
 {
+    const char *by = life->actor ? life->actor : ACTOR_DAEMON;
     char old[ID_TEXT_MAX], new[ID_TEXT_MAX];
     utc_t now = life->world->now(life->world->self);
     const struct rotation rotation = {.by = (char *)(uintptr_t)by, .began_at = now};
@@ -68,11 +69,7 @@ static int begin_rotation(struct life *life, const uint8_t from[SEALING_ID_LEN],
 
     if (rc == 0)
         rc = rotation_save(life->inventory, &rotation, err);
-    if (rc == 0)
-        rc = events_add(life->inventory, now, 0, 0, by, "seal-rotation-begun", text, err);
-    if (rc == 0)
-        log_notice("seal-rotation-begun", "by %s: %s", by, text);
-    return rc;
+    return rc == 0 ? life_event(life, 0, 0, "seal-rotation-begun", "%s", text) : rc;
 }
 
 /* Keys under another one of ours: they were sealed while it changed, or come from a backup. Those
@@ -153,7 +150,7 @@ static int settle(struct life *life, const struct sealing_ids *ids, const char *
             return rc;
     }
     if (begins)
-        return begin_rotation(life, known, ids->items[0], "daemon", err);
+        return begin_rotation(life, known, ids->items[0], err);
     return is_new ? inventory_value_set(life->inventory, id_key, span_of(known, sizeof known), err)
                   : 0;
 }
@@ -172,7 +169,7 @@ int life_seal_start(struct life *life, const char *path, struct error *err)
 }
 
 /* A key that a kill left without a record is found by the next start (settle). */
-static int rotate(struct life *life, const char *actor, struct error *err)
+static int rotate(struct life *life, struct error *err)
 {
     struct sealing_ids before, after;
     int rc = life->world->sealing_ids(life->world->self, &before, err);
@@ -181,7 +178,7 @@ static int rotate(struct life *life, const char *actor, struct error *err)
         rc = life->world->rotate(life->world->self, err);
     if (rc == 0)
         rc = life->world->sealing_ids(life->world->self, &after, err);
-    return rc < 0 ? rc : begin_rotation(life, before.items[0], after.items[0], actor, err);
+    return rc < 0 ? rc : begin_rotation(life, before.items[0], after.items[0], err);
 }
 
 /*
@@ -194,6 +191,7 @@ int life_seal_rotate(struct life *life, const char *actor, bool *ret_existing, s
     AUTO_ROTATION struct rotation going_on = {0};
     bool existing = false;
 
+    ACT_OF(life, actor);
     log_notice("seal-rotate", "asked for by %s", actor);
     int rc = life_begin(life, err);
     if (rc < 0)
@@ -201,11 +199,14 @@ int life_seal_rotate(struct life *life, const char *actor, bool *ret_existing, s
     rc = rotation_load(life->inventory, &going_on, err);
     existing = rc == 0;
     if (rc == E_NOT_FOUND)
-        rc = rotate(life, actor, err);
+        rc = rotate(life, err);
     rc = life_end(life, rc, err);
-    if (rc == 0)
-        *ret_existing = existing;
-    return rc;
+    if (rc < 0)
+        return rc;
+    if (!existing)
+        life_trail_sign_again(life);
+    *ret_existing = existing;
+    return 0;
 }
 
 void seal_state_done(struct seal_state *state)

@@ -183,24 +183,16 @@ static int read_file(struct life *life, const struct life_trust *asked,
     return ret->count > 1 && !asked->all ? refuse_several(ret, err) : 0;
 }
 
-static int event(struct life *life, const char *actor, const char *kind, const char *text,
-                 struct error *err)
-{
-    log_info(kind, "by %s: %s", actor, text);
-    return events_add(life->inventory, life->world->now(life->world->self), 0, 0, actor, kind, text,
-                      err);
-}
-
 static int tell_added(struct life *life, const struct life_trust *asked,
-                      const struct life_anchor *anchor, struct error *err)
+                      const struct life_anchor *anchor)
 {
     char hex[2 * SHA256_LEN + 1], comment[COMMENT_MAX];
 
     text_escape(asked->comment ? asked->comment : "", comment, sizeof comment);
-    AUTO_FREE char *text = mem_printf("%s, SHA-256 %s, is a trust anchor from now on%s%s",
-                                      anchor->subject, text_hex(anchor->sha256, SHA256_LEN, hex),
-                                      comment[0] != '\0' ? ": " : "", comment);
-    return event(life, asked->actor, "trust-added", text, err);
+    return life_event_change(life, &(struct life_change){0, 0, "trust-added", NULL, anchor->sha256},
+                             "%s, SHA-256 %s, is a trust anchor from now on%s%s", anchor->subject,
+                             text_hex(anchor->sha256, SHA256_LEN, hex),
+                             comment[0] != '\0' ? ": " : "", comment);
 }
 
 static int add_one(struct life *life, const struct life_trust *asked, const struct object *object,
@@ -230,7 +222,7 @@ static int add_one(struct life *life, const struct life_trust *asked, const stru
         rc = error_set(err, E_REFUSED, "trust: wanted at most %d added anchors, got more",
                        CHAIN_ADDED_MAX);
     if (rc == 0)
-        rc = tell_added(life, asked, anchor, err);
+        rc = tell_added(life, asked, anchor);
     return rc < 0 ? rc : authorities_trusted(life, object->cert.subject_sha256, err);
 }
 
@@ -240,6 +232,7 @@ int life_trust_add(struct life *life, const struct life_trust *asked, struct lif
     AUTO_OBJECTS struct delivery_objects objects = {0};
     AUTO_LIFE_ANCHORS struct life_anchors anchors = {0};
     size_t added = 0;
+    ACT_OF(life, asked->actor);
     int rc = read_file(life, asked, &objects, &anchors, err);
 
     if (rc == 0)
@@ -328,21 +321,24 @@ static int remove_one(struct life *life, const struct pick *pick, const char *ac
                       struct error *err)
 {
     char hex[2 * SHA256_LEN + 1];
-    AUTO_FREE char *text =
-        mem_printf("%s, SHA-256 %s, is no longer a trust anchor; what is installed stays",
-                   pick->anchor.subject, text_hex(pick->anchor.sha256, SHA256_LEN, hex));
     int rc =
         anchors_remove(life->inventory, pick->id, life->world->now(life->world->self), actor, err);
 
     if (rc == 0)
         rc = authorities_distrusted(life, pick->anchor.sha256, err);
-    return rc == 0 ? event(life, actor, "trust-removed", text, err) : rc;
+    if (rc < 0)
+        return rc;
+    return life_event_change(
+        life, &(struct life_change){0, 0, "trust-removed", pick->anchor.sha256, NULL},
+        "%s, SHA-256 %s, is no longer a trust anchor; what is installed stays",
+        pick->anchor.subject, text_hex(pick->anchor.sha256, SHA256_LEN, hex));
 }
 
 int life_trust_remove(struct life *life, const char *fingerprint, const char *actor,
                       struct life_anchor *ret, struct error *err)
 {
     struct pick pick = {0};
+    ACT_OF(life, actor);
     int rc = life_begin(life, err);
 
     if (rc == 0)

@@ -53,7 +53,12 @@ static int queue_failure(struct deployment *on, enum notice_kind kind, struct er
 static int record_failure(struct deployment *on, const char *kind, struct error *err)
 {
     struct life *life = on->life;
+    struct life_change change = {on->hand->row.id, on->renewal.id, kind, NULL, NULL};
 
+    if (on->row.swap_begun_at != UTC_NEVER) {
+        change.old_sha256 = on->renewal.leaf_sha256;
+        change.new_sha256 = on->row.previous_sha256;
+    }
     on->row.failed_at = deployment_now(on);
     on->row.failures++;
     on->row.staged_at = on->row.swap_begun_at = on->row.swapped_at = UTC_NEVER;
@@ -64,8 +69,7 @@ static int record_failure(struct deployment *on, const char *kind, struct error 
     if (rc == 0)
         rc = queue_failure(on, NOTICE_ROLLED_BACK, err);
     if (rc == 0)
-        rc = life_event(life, on->hand->row.id, on->renewal.id, kind, "%s: %s", on->target.service,
-                        on->row.reason);
+        rc = life_event_change(life, &change, "%s: %s", on->target.service, on->row.reason);
     return life_end_planned(life, on->hand->row.id, rc, err);
 }
 
@@ -196,7 +200,9 @@ int deployment_settle(struct deployment *on, struct error *why, struct error *er
     if (rc == 0)
         rc = deployments_update(life->inventory, &old, err);
     if (rc == 0)
-        rc = life_event(life, on->hand->row.id, old.renewal_id, "rolled-back", "%s: %s",
-                        on->target.service, old.reason);
+        rc = life_event_change(life,
+                               &(struct life_change){on->hand->row.id, old.renewal_id,
+                                                     "rolled-back", NULL, old.previous_sha256},
+                               "%s: %s", on->target.service, old.reason);
     return life_end(life, rc, err);
 }

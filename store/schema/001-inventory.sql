@@ -300,17 +300,47 @@ CREATE INDEX notices_general ON notices (kind, created_at, stage) WHERE certific
 CREATE INDEX notices_waiting ON notices (next_try_at)
     WHERE sent_at IS NULL AND bad_at IS NULL AND dropped_at IS NULL;
 
+-- The audit trail. Ids have no gap; each hash is over all of its row and the hash before (trail.h).
 CREATE TABLE events (
-    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    id             INTEGER PRIMARY KEY,
     at             INTEGER NOT NULL,
     certificate_id INTEGER REFERENCES certificates (id),
     renewal_id     INTEGER REFERENCES renewals (id),
     actor          TEXT NOT NULL,
     kind           TEXT NOT NULL,
-    text           TEXT NOT NULL
+    text           TEXT NOT NULL,
+    old_sha256     BLOB CHECK (length(old_sha256) = 32),
+    new_sha256     BLOB CHECK (length(new_sha256) = 32),
+    hash           BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
 
 CREATE INDEX events_by_certificate ON events (certificate_id) WHERE certificate_id IS NOT NULL;
+
+-- Both ends of the trail: the newest event, and the last one that was pruned (0: none), signed off.
+CREATE TABLE trail (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    head_id     INTEGER NOT NULL,
+    head_hash   BLOB NOT NULL CHECK (length(head_hash) = 32),
+    pruned_id   INTEGER NOT NULL,
+    pruned_hash BLOB NOT NULL CHECK (length(pruned_hash) = 32),
+    pruned_at   INTEGER,
+    pruned_by   TEXT,
+    pruned_mac  BLOB CHECK (length(pruned_mac) = 32),
+    CONSTRAINT pruned_events_are_signed_off
+        CHECK (pruned_id = 0
+               OR (pruned_at IS NOT NULL AND pruned_by IS NOT NULL AND pruned_mac IS NOT NULL)),
+    CONSTRAINT pruned_events_are_past CHECK (pruned_id <= head_id)
+) STRICT;
+
+INSERT INTO trail (id, head_id, head_hash, pruned_id, pruned_hash)
+    VALUES (1, 0, zeroblob(32), 0, zeroblob(32));
+
+-- INSERT OR REPLACE would take an event away without a DELETE.
+CREATE TRIGGER events_follow_the_newest BEFORE INSERT ON events
+    WHEN NEW.id IS NOT (SELECT head_id + 1 FROM trail)
+BEGIN
+    SELECT raise(ABORT, 'an event follows the newest one');
+END;
 
 CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events
 BEGIN
@@ -318,6 +348,18 @@ BEGIN
 END;
 
 CREATE TRIGGER events_are_not_removed BEFORE DELETE ON events
+    WHEN OLD.id > (SELECT pruned_id FROM trail)
 BEGIN
-    SELECT raise(ABORT, 'an event is never removed');
+    SELECT raise(ABORT, 'an event is never removed before it was pruned');
+END;
+
+CREATE TRIGGER trail_only_grows BEFORE UPDATE ON trail
+    WHEN NEW.head_id < OLD.head_id OR NEW.pruned_id < OLD.pruned_id
+BEGIN
+    SELECT raise(ABORT, 'the audit trail only grows');
+END;
+
+CREATE TRIGGER trail_is_not_removed BEFORE DELETE ON trail
+BEGIN
+    SELECT raise(ABORT, 'the audit trail is never removed');
 END;

@@ -13,6 +13,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "tests/pki/authority.h"
 #include "tests/testing.h"
 
@@ -80,6 +81,35 @@ START_TEST(test_key_file)
     ck_ok(file_read(path, 100, &key, &err));
     keeper_id(keeper, id);
     ck_assert_ptr_null(memmem(key.data, key.len, id, 4));
+}
+END_TEST
+
+/* The number is another program's. */
+START_TEST(test_sign_off)
+{
+    AUTO_FREE char *path = testing_path("known.key");
+    uint8_t known[32], mac[SHA256_LEN];
+    char hex[2 * SHA256_LEN + 1];
+    struct keeper *own = NULL;
+    bool good = false;
+
+    for (size_t i = 0; i < sizeof known; i++)
+        known[i] = (uint8_t)i;
+    ck_ok(file_replace(path, span_of(known, sizeof known), FILE_PRIVATE, &err));
+    ck_ok(keeper_open(path, false, &own, &err));
+    ck_ok(keeper_sign_off(own, span_text("abc"), mac, &err));
+    ck_assert_str_eq(text_hex(mac, SHA256_LEN, hex),
+                     "4d7d42b02a9718e8790bf8f12c1069e9c7983901e78b54859b0dedfd09161f85");
+    ck_ok(keeper_signed_off(own, span_text("abc"), mac, &good, &err));
+    ck_assert(good);
+    ck_ok(keeper_signed_off(own, span_text("abd"), mac, &good, &err));
+    ck_assert(!good);
+    ck_ok(keeper_signed_off(keeper, span_text("abc"), mac, &good, &err));
+    ck_assert(!good);
+    mac[31] ^= 1;
+    ck_ok(keeper_signed_off(own, span_text("abc"), mac, &good, &err));
+    ck_assert(!good);
+    keeper_free(own);
 }
 END_TEST
 
@@ -659,6 +689,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, TESTING_SLOW_SECONDS);
     tcase_add_test(tcase, test_key_file);
+    tcase_add_test(tcase, test_sign_off);
     tcase_add_test(tcase, test_key_file_refused);
     tcase_add_test(tcase, test_key_file_raced);
 #ifdef UNLAPSED_FAULTS

@@ -7,6 +7,7 @@
 #include "store/certificates.h"
 #include "store/renewals.h"
 #include "store/targets.h"
+#include "store/trail.h"
 
 struct inventory *sample_open(void)
 {
@@ -78,6 +79,23 @@ int64_t sample_target(struct inventory *inventory, int64_t certificate_id, const
     row.files[BUNDLE_COMBINED] = path;
     ck_ok(targets_add(inventory, &row, &id, &err));
     return id;
+}
+
+int64_t sample_trail_is_whole(struct inventory *inventory)
+{
+    struct trail_proof proof = {.more = true};
+    struct error err = {0};
+    int64_t first = -1;
+
+    while (proof.more) {
+        struct trail_mark after = proof.to;
+
+        ck_ok(trail_prove(inventory, &after, 7, &proof, &err));
+        ck_assert_msg(proof.broken_id == 0, "event %ld: %s", (long)proof.broken_id, proof.wrong);
+        if (first < 0)
+            first = proof.from.id;
+    }
+    return proof.to.id - first;
 }
 
 void sample_sql(const char *path, const char *sql)

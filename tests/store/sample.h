@@ -48,6 +48,9 @@ struct seen {
         (seen).count = 0;                                                                    \
     } while (0)
 
+/* The audit trail is whole; returns how many events it has. */
+int64_t sample_trail_is_whole(struct inventory *inventory);
+
 /* A second connection, for what our own functions do not do. */
 void sample_sql(const char *path, const char *sql);
 int64_t sample_sql_int(const char *path, const char *sql);

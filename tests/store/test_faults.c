@@ -7,6 +7,7 @@
 #include "store/events.h"
 #include "store/notices.h"
 #include "store/renewals.h"
+#include "store/trail.h"
 #include "tests/store/faulty_vfs.h"
 #include "tests/store/sample.h"
 
@@ -79,6 +80,7 @@ static int64_t count_rows(const char *name)
 
     ck_ok(inventory_open(path, &inventory, &err));
     ck_ok(inventory_check(inventory, &err));
+    sample_trail_is_whole(inventory);
     int64_t count = sample_sql_int(path, sql);
     inventory_close(inventory);
     return count;
@@ -236,6 +238,87 @@ START_TEST(single_rows)
 }
 END_TEST
 
+/* An event and the head of the trail hold together, also without a transaction of the caller. */
+START_TEST(single_events)
+{
+    int64_t count = 0;
+    int failed = 0;
+
+    inventory_close(sample_open());
+    for (int pass = 0;; pass++) {
+        struct inventory *inventory = sample_open();
+
+        ck_assert_int_lt(pass, CALLS_MAX);
+        faulty_vfs_arm(pass, runs[_i].kind, runs[_i].lasting);
+        int rc = events_add(inventory, 1, 0, 0, "unlapsed", "seen", "", &err);
+        inventory_close(inventory);
+        int hits = faulty_vfs_disarm();
+        inventory = sample_open();
+        int64_t now = sample_trail_is_whole(inventory);
+        inventory_close(inventory);
+        ck_assert_msg(is_expected(rc), "call %d: %s: %s", pass, code_name(rc), err.text);
+        ck_assert_msg(now == count + 1 || (now == count && rc < 0), "call %d: %s: %d events", pass,
+                      code_name(rc), (int)now);
+        count = now;
+        failed += rc < 0;
+        if (hits == 0)
+            break;
+    }
+    ck_assert_int_gt(failed, 2);
+}
+END_TEST
+
+enum { OLD_EVENTS = 400, PRUNED = 300 };
+
+static int prune(struct inventory *inventory)
+{
+    static const uint8_t mac[SHA256_LEN] = {1};
+    struct trail_mark mark = {0};
+    int rc = trail_oldest(inventory, PRUNED + 1, OLD_EVENTS, &mark, &err);
+
+    return rc < 0 ? rc : trail_prune(inventory, &mark, OLD_EVENTS, "unlapsed", mac, &err);
+}
+
+static void fill_trail(void)
+{
+    struct inventory *inventory = sample_open();
+
+    ck_ok(inventory_begin(inventory, &err));
+    for (int i = 1; i <= OLD_EVENTS; i++)
+        ck_ok(events_add(inventory, i, 0, 0, "unlapsed", "mailed", "reminder to a person", &err));
+    ck_ok(inventory_commit(inventory, &err));
+    inventory_close(inventory);
+}
+
+/* Events are gone and signed off, or neither. */
+START_TEST(pruning)
+{
+    int failed = 0;
+
+    for (int pass = 0;; pass++) {
+        ck_assert_int_lt(pass, CALLS_MAX);
+        remove_files();
+        fill_trail();
+        struct inventory *inventory = sample_open();
+        faulty_vfs_arm(pass, runs[_i].kind, runs[_i].lasting);
+        int rc = prune(inventory);
+        inventory_close(inventory);
+        int hits = faulty_vfs_disarm();
+        ck_assert_msg(is_expected(rc), "call %d: %s: %s", pass, code_name(rc), err.text);
+        inventory = sample_open();
+        ck_ok(inventory_check(inventory, &err));
+        int64_t left = sample_trail_is_whole(inventory);
+        inventory_close(inventory);
+        ck_assert_msg(left == OLD_EVENTS - PRUNED || (left == OLD_EVENTS && rc < 0),
+                      "call %d: %s: %d events are left", pass, code_name(rc), (int)left);
+        failed += rc < 0;
+        if (hits == 0)
+            break;
+    }
+    ck_assert_int_gt(failed, 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store/faults");
@@ -247,6 +330,8 @@ int main(void)
     tcase_add_loop_test(faults, file_in_use, 0, COUNT_OF(runs));
     tcase_add_loop_test(faults, single_rows, 0, COUNT_OF(runs));
     tcase_add_loop_test(faults, handle_survives, 0, COUNT_OF(runs));
+    tcase_add_loop_test(faults, single_events, 0, COUNT_OF(runs));
+    tcase_add_loop_test(faults, pruning, 0, COUNT_OF(runs));
     suite_add_tcase(suite, faults);
     return testing_run(suite);
 }

@@ -405,6 +405,7 @@ START_TEST(two_handles_write_at_once)
     }
     inventory = sample_open();
     ck_assert_int_eq(sample_sql_int(path, "SELECT count(*) FROM events"), WRITERS * WRITES);
+    ck_assert_int_eq(sample_trail_is_whole(inventory), WRITERS * WRITES);
     ck_ok(inventory_check(inventory, &err));
 }
 END_TEST

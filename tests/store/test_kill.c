@@ -86,6 +86,7 @@ static void ck_whole(int last)
     ck_assert_int_le(count, last + 2);
     ck_assert_int_eq(sample_sql_int(path, "SELECT count(*) FROM renewals"), count);
     ck_assert_int_eq(sample_sql_int(path, "SELECT count(*) FROM events"), count);
+    ck_assert_int_eq(sample_trail_is_whole(inventory), count);
     ck_assert_int_eq(sample_sql_int(path, "SELECT count(*) FROM certificate_names"), 2 * count);
     inventory_close(inventory);
 }

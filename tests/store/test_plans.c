@@ -17,6 +17,7 @@
 #include "store/renewals.h"
 #include "store/statement.h"
 #include "store/targets.h"
+#include "store/trail.h"
 #include "tests/store/sample.h"
 
 /* Steps that read more than they return, or sort: each with the reason it may. */
@@ -261,11 +262,19 @@ static void use_anchors(void)
 static void use_the_rest(int64_t certificate_id)
 {
     AUTO_BLOB struct blob value = {0};
+    struct trail_proof proof = {0};
     struct seen seen = {0};
+    int64_t number = 0;
 
     ck_ok(events_add(inventory, 1, certificate_id, 0, "a", "b", "c", &err));
     ck_ok(events_each(inventory, certificate_id, 5, see_event, &seen, &err));
     ck_ok(events_each(inventory, 0, 5, see_event, &seen, &err));
+    ck_ok(events_after(inventory, 0, 5, 5, see_event, &seen, &err));
+    ck_ok(events_since(inventory, 1, &number, &err));
+    ck_ok(trail_prove(inventory, &(struct trail_mark){0}, 5, &proof, &err));
+    ck_ok(trail_oldest(inventory, 5, 5, &proof.to, &err));
+    ck_ok(trail_prune(inventory, &proof.to, 5, "a", proof.to.hash, &err));
+    ck_ok(trail_sign_again(inventory, &proof.to, proof.to.hash, &err));
     ck_ok(inventory_value_set(inventory, "a", span_text("b"), &err));
     ck_ok(inventory_value_get(inventory, "a", &value, &err));
     ck_ok(inventory_value_remove(inventory, "a", &err));

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -57,6 +58,17 @@ static int build_chain(void *self, const struct chain_order *order, struct chain
     return chain_build(&request, ret, err);
 }
 
+static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN], struct error *err)
+{
+    return keeper_sign_off(((struct harness *)self)->keeper, message, ret_mac, err);
+}
+
+static int signed_off(void *self, struct span message, const uint8_t mac[SHA256_LEN], bool *ret,
+                      struct error *err)
+{
+    return keeper_signed_off(((struct harness *)self)->keeper, message, mac, ret, err);
+}
+
 static void count_poke(void *self)
 {
     ((struct harness *)self)->pokes++;
@@ -89,10 +101,12 @@ void harness_open(struct harness *harness)
     struct error err = {0};
     AUTO_BUF struct buf complaints = {0};
     AUTO_FREE char *path = testing_path("inventory.db");
+    AUTO_FREE char *sealing_key = testing_path("sealing.key");
 
     *harness = (struct harness){.now = HARNESS_NOW};
     buf_init(&complaints, BUF_MAX_CONFIG);
     ck_ok(inventory_open(path, &harness->inventory, &err));
+    ck_ok(keeper_open(sealing_key, true, &harness->keeper, &err));
     harness->policies = policies_open();
     ck_ok(policies_finish(harness->policies, &complaints, &err));
     harness->services = services_open();
@@ -105,6 +119,8 @@ void harness_open(struct harness *harness)
                                     .read_delivery = read_delivery,
                                     .read_alone = read_delivery,
                                     .build_chain = build_chain,
+                                    .sign_off = sign_off,
+                                    .signed_off = signed_off,
                                     .live_read = nothing_installed};
     harness->life = (struct life){
         .inventory = harness->inventory,
@@ -128,8 +144,17 @@ void harness_open(struct harness *harness)
     ck_ok(api_open(harness->socket, &harness->context, &harness->api, &err));
 }
 
+char *harness_actor(void)
+{
+    const struct passwd *user = getpwuid(geteuid());
+
+    return user ? mem_printf("uid %u (%s)", geteuid(), user->pw_name)
+                : mem_printf("uid %u", geteuid());
+}
+
 void harness_close(struct harness *harness)
 {
+    keeper_free(harness->keeper);
     api_close(harness->api);
     inventory_close(harness->inventory);
     policies_free(harness->policies);

@@ -19,6 +19,7 @@ struct harness {
     struct world world;
     size_t rotations;  /* of the sealing key */
     int rotation_code; /* what the next one fails with; 0: it does not */
+    struct keeper *keeper;
     struct life life;
     struct config config;
     struct text_list recipients;
@@ -34,6 +35,9 @@ void harness_open(struct harness *harness);
 void harness_close(struct harness *harness);
 /* Turns until fd is readable or has ended; false after five seconds. */
 bool harness_turn_for(struct harness *harness, int fd);
+
+/* How the audit trail calls whoever runs the test: "uid 0 (root)"; owned by the caller. */
+char *harness_actor(void);
 
 struct answer {
     int status;   /* 0: the connection ended without a reply */

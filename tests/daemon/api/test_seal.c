@@ -18,7 +18,7 @@ static void teardown(void)
 
 START_TEST(told_and_changed)
 {
-    AUTO_FREE char *actor = mem_printf("uid %u", geteuid());
+    AUTO_FREE char *actor = harness_actor();
     AUTO_ANSWER struct answer before = harness_ask(&harness, "GET", "/v1/seal", NULL);
 
     ck_assert_int_eq(200, before.status);

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "store/events.h"
 
 #include "daemon/api/json.h"
 #include "daemon/api/route.h"
@@ -201,6 +202,50 @@ START_TEST(rights_come_from_the_peer)
 }
 END_TEST
 
+static int count_refused(void *self, const struct event_row *row, struct error *err)
+{
+    (void)err;
+    if (strcmp(row->kind, "refused") == 0) {
+        ck_assert_msg(strncmp(row->actor, "uid 65534 (nobody)", 18) == 0 ||
+                          strncmp(row->actor, "uid 2 (bin)", 11) == 0 || row->actor[4] == '7',
+                      "%s", row->actor);
+        ck_assert_ptr_nonnull(strstr(row->text, "/v1/"));
+        ++*(int *)self;
+    }
+    return 0;
+}
+
+static int refused(void)
+{
+    struct error err = {0};
+    int count = 0;
+
+    ck_ok(events_each(harness.inventory, 0, 1000, count_refused, &count, &err));
+    return count;
+}
+
+/* Whoever asks all day costs an event an hour; however many users there are, a few. */
+START_TEST(refusals_are_told_within_bounds)
+{
+    if (geteuid() != 0)
+        return;
+    for (int i = 0; i < 5; i++)
+        status_as("nobody", "nogroup", i % 2 == 0 ? "GET" : "POST");
+    ck_assert_int_eq(refused(), 1);
+    status_as("bin", "bin", "POST");
+    ck_assert_int_eq(refused(), 2);
+    harness.now += 3600;
+    status_as("nobody", "nogroup", "GET");
+    ck_assert_int_eq(refused(), 3);
+    for (uid_t uid = 70000; uid < 70040; uid++) {
+        AUTO_ANSWER struct answer answer =
+            harness_ask_as(&harness, uid, 65534, "GET", "/v1/status", NULL);
+        ck_assert_int_eq(answer.status, 403);
+    }
+    ck_assert_int_eq(refused(), 2 + 16);
+}
+END_TEST
+
 START_TEST(strangers_learn_nothing)
 {
     if (geteuid() != 0)
@@ -335,6 +380,7 @@ static Suite *suite(void)
     tcase_add_loop_test(tcase, strangers_send_anything, 0, 10);
     tcase_add_test(tcase, one_connection_many_requests);
     tcase_add_test(tcase, rights_come_from_the_peer);
+    tcase_add_test(tcase, refusals_are_told_within_bounds);
     tcase_add_test(tcase, strangers_learn_nothing);
     tcase_add_test(tcase, one_user_cannot_take_all_connections);
     tcase_add_test(tcase, no_descriptors_left);

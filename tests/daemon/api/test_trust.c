@@ -36,7 +36,7 @@ static struct answer add(const char *key, const char *value, const char *comment
 START_TEST(added_listed_removed)
 {
     AUTO_FREE char *root = harness_root("Root of the house");
-    AUTO_FREE char *actor = mem_printf("uid %u", geteuid());
+    AUTO_FREE char *actor = harness_actor();
     AUTO_ANSWER struct answer empty = harness_ask(&harness, "GET", "/v1/trust", NULL);
     AUTO_ANSWER struct answer answer = add("pem", root, "ours");
 

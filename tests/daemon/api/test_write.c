@@ -35,7 +35,7 @@ START_TEST(add_brings_a_certificate_in)
     ck_json_text(shown.json, "targets.0.endpoints.0.server_name", "n");
     AUTO_ANSWER struct answer events = harness_ask(&harness, "GET", "/v1/history", NULL);
     ck_json_text(events.json, "events.0.certificate", "www");
-    AUTO_FREE char *actor = mem_printf("uid %u", geteuid());
+    AUTO_FREE char *actor = harness_actor();
     ck_json_text(events.json, "events.0.actor", actor);
 
     AUTO_ANSWER struct answer again =
@@ -124,7 +124,8 @@ START_TEST(renewal_begins_once)
 
     AUTO_ANSWER struct answer open = harness_ask(&harness, "GET", "/v1/certificates/www", NULL);
     ck_json_number(open.json, "open.renewal", 3);
-    AUTO_FREE char *reason = mem_printf("asked for by uid %u", geteuid());
+    AUTO_FREE char *actor = harness_actor();
+    AUTO_FREE char *reason = mem_printf("asked for by %s", actor);
     ck_json_text(open.json, "open.reason", reason);
 }
 END_TEST

@@ -209,3 +209,17 @@ struct ran run_argv(const struct server *server, int out_fd, const char *const w
     ran.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return ran;
 }
+
+pid_t run_start(const struct server *server, const char *const words[], int *ret_out)
+{
+    int out[2];
+
+    ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        be_program(server, out[1], STDERR_FILENO, words);
+    close(out[1]);
+    *ret_out = out[0];
+    return child;
+}

@@ -34,6 +34,9 @@ struct ran run_argv(const struct server *server, int out_fd, const char *const w
 extern unsigned run_descriptors;
 #define run(server, ...) run_argv((server), -1, (const char *const[]){__VA_ARGS__, NULL})
 
+/* Starts it with its output on *ret_out, errors on ours; the caller waits for it. */
+pid_t run_start(const struct server *server, const char *const words[], int *ret_out);
+
 #define ck_ran(ran, status_)                                                                       \
     ck_assert_msg((ran).status == (status_), "wanted %d, got %d\n%s\n%s", (status_), (ran).status, \
                   (ran).out, (ran).err)

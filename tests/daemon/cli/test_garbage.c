@@ -221,6 +221,48 @@ START_TEST(spoiled_replies_do_no_harm)
 }
 END_TEST
 
+/* The audit trail, told and proven: whatever its pages look like. */
+static const struct {
+    const char *words[4];
+    const char *page;
+} audits[] = {
+    {{"audit"},
+     "{\"schema_version\":1,\"head\":{\"id\":9,\"hash\":\"00\"},\"pruned\":null,\"after\":9,"
+     "\"more\":false,\"events\":[{\"id\":9,\"at\":\"2027-01-15T08:00:00Z\","
+     "\"certificate\":\"www\",\"actor\":\"a\",\"kind\":\"k\",\"text\":\"t\","
+     "\"old_sha256\":\"00\",\"new_sha256\":null}]}"},
+    {{"audit", "verify"},
+     "{\"schema_version\":1,\"from\":{\"id\":0,\"hash\":"
+     "\"0000000000000000000000000000000000000000000000000000000000000000\"},\"to\":{\"id\":9,"
+     "\"hash\":\"0000000000000000000000000000000000000000000000000000000000000000\"},"
+     "\"more\":false,\"broken\":null,\"pruned\":{\"id\":0,\"by\":\"a\",\"at\":"
+     "\"2027-01-15T08:00:00Z\"}}"},
+};
+
+START_TEST(spoiled_audits_do_no_harm)
+{
+    struct server server;
+    json_t *document = json_loads(audits[_i].page, 0, NULL);
+    size_t turn = 0, refused = 0;
+
+    ck_assert_ptr_nonnull(document);
+    spoil(document, document, &turn);
+    json_decref(document);
+    server_start_canned(&server, (const char *const *)cases, case_count);
+    for (size_t i = 0; i < case_count; i++) {
+        AUTO_RAN struct ran ran = run_argv(&server, -1, audits[_i].words);
+
+        ck_assert_msg(ran.status <= 1, "%s\n%d: %s", cases[i], ran.status, ran.err);
+        ck_assert_msg(!strchr(ran.out, '\033') && !strchr(ran.err, '\033'), "%s", ran.out);
+        refused += ran.status == 1;
+    }
+    server_stop(&server);
+    ck_assert_uint_gt(refused, 10);
+    while (case_count > 0)
+        free(cases[--case_count]);
+}
+END_TEST
+
 START_TEST(the_sample_is_good)
 {
     AUTO_FREE char *reply = http_reply(200, good_list);
@@ -241,6 +283,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, pages_become_one_list);
     tcase_add_test(tcase, the_sample_is_good);
     tcase_add_loop_test(tcase, spoiled_replies_do_no_harm, 0, (int)COUNT_OF(spoiled));
+    tcase_add_loop_test(tcase, spoiled_audits_do_no_harm, 0, (int)COUNT_OF(audits));
     suite_add_tcase(suite, tcase);
     return suite;
 }

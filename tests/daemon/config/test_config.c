@@ -80,6 +80,7 @@ START_TEST(empty_file_means_defaults)
     ck_assert_ptr_null(config->admin_group);
     ck_assert_int_eq(config->drop_settle, 2);
     ck_assert(!config->drop_erase_keys);
+    ck_assert_int_eq(config->audit_keep, 0);
     ck_assert_int_eq(config->drop_scan, 60);
     ck_assert_ptr_null(config->mail.host);
     ck_assert_int_eq(config->mail.timeout, 60);
@@ -125,6 +126,7 @@ START_TEST(every_key_is_read)
                 "mail: {server: mail.example.com, port: 2525, tls: opportunistic, ca-file: /a/ca,\n"
                 "       user: u, password-file: /a/pw, from: u@example.com, timeout: 5s,\n"
                 "       retry: [1s, 2s], give-up: 1h}\n"
+                "audit: {keep: 400d}\n"
                 "recipients: [ops@example.com, b@example.com]\n",
                 "/a/pw", password);
     struct config *config = load(text);
@@ -139,6 +141,7 @@ START_TEST(every_key_is_read)
     ck_assert_int_eq(config->drop_settle, 5);
     ck_assert_int_eq(config->drop_scan, 120);
     ck_assert(config->drop_erase_keys);
+    ck_assert_int_eq(config->audit_keep, 400 * 86400);
     ck_assert_uint_eq(config->aia_allow.count, 2);
     ck_assert_str_eq(config->aia_allow.items[1], "ca.internal");
     ck_assert_uint_eq(config->aia_port_count, 2);
@@ -344,6 +347,15 @@ START_TEST(mistakes_of_all_files_come_at_once)
 }
 END_TEST
 
+START_TEST(audit_is_kept_for_ever)
+{
+    struct config *config = load("audit: {keep: forever}\n");
+
+    ck_assert_int_eq(config->audit_keep, 0);
+    config_free(config);
+}
+END_TEST
+
 START_TEST(mistakes_of_every_key)
 {
     load_wrong("host: 'a b'\n"
@@ -354,7 +366,8 @@ START_TEST(mistakes_of_every_key)
                "mail: {server: 'm/../x', port: 0, password: hunter2, from: 'a b@c', tls: no}\n"
                "recipients: ops@example.com\n"
                "password: hunter2\n"
-               "aia: {allow: [10.0.0.0/33, '*.x'], ports: [0]}\n",
+               "aia: {allow: [10.0.0.0/33, '*.x'], ports: [0]}\n"
+               "audit: {keep: 1d, since: 1d}\n",
                "u.yaml:1:7: host: wanted a host name, got \"a b\"\n"
                "u.yaml:2:12: inventory: wanted an absolute path, got \"x.db\"\n"
                "u.yaml:3:9: socket: wanted an absolute path of at most 107 characters, got "
@@ -374,9 +387,12 @@ START_TEST(mistakes_of_every_key)
                "u.yaml:6:32: port: wanted a whole number from 1 to 65535, got \"0\"\n"
                "u.yaml:6:60: from: wanted a mail address such as unlapsed@example.com, got "
                "\"a b@c\"\n"
+               "u.yaml:10:15: keep: wanted a time such as 30s, 15m, 12h, 21d or 2w (30d to "
+               "36500d), got \"1d\"\n"
                "u.yaml:7:13: recipients: wanted a list in brackets, got \"ops@example.com\"\n"
                "u.yaml:5:10: group: wanted a known key\n"
-               "u.yaml:8:1: password: wanted a known key\n");
+               "u.yaml:8:1: password: wanted a known key\n"
+               "u.yaml:10:19: since: wanted a known key\n");
 }
 END_TEST
 
@@ -621,6 +637,7 @@ int main(void)
     tcase_add_test(tcase, folders_beside_the_file_are_read);
     tcase_add_test(tcase, named_folders_are_read_instead);
     tcase_add_test(tcase, mistakes_of_all_files_come_at_once);
+    tcase_add_test(tcase, audit_is_kept_for_ever);
     tcase_add_test(tcase, mistakes_of_every_key);
     tcase_add_test(tcase, socket_path_must_fit);
     tcase_add_test(tcase, mail_hangs_together);

@@ -82,6 +82,22 @@ static int build_bundle(void *self, int64_t id, const struct sealed_key *key, st
     TICKED(scene, keeper_build_bundle(scene->keeper, id, key, leaf, chain, ret, ret_err));
 }
 
+static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN],
+                    struct error *ret_err)
+{
+    struct scene *scene = self;
+
+    TICKED(scene, keeper_sign_off(scene->keeper, message, ret_mac, ret_err));
+}
+
+static int signed_off(void *self, struct span message, const uint8_t mac[SHA256_LEN], bool *ret,
+                      struct error *ret_err)
+{
+    struct scene *scene = self;
+
+    TICKED(scene, keeper_signed_off(scene->keeper, message, mac, ret, ret_err));
+}
+
 static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
                          struct error *ret_err)
 {
@@ -327,6 +343,8 @@ static const struct world functions = {
     .sealing_ids = sealing_ids,
     .rotate = rotate,
     .build_bundle = build_bundle,
+    .sign_off = sign_off,
+    .signed_off = signed_off,
     .read_delivery = read_delivery,
     .read_alone = read_delivery,
     .parse_cert = parse_cert,
@@ -460,8 +478,25 @@ void scene_restart(struct scene *scene)
     scene_start(scene);
 }
 
+int64_t scene_trail(struct scene *scene)
+{
+    struct trail_proof proof = {.more = true};
+    int64_t first = -1;
+
+    while (proof.more) {
+        struct trail_mark after = proof.to;
+
+        ck_ok(trail_prove(scene->life.inventory, &after, 100, &proof, &err));
+        ck_assert_msg(proof.broken_id == 0, "event %ld: %s", (long)proof.broken_id, proof.wrong);
+        first = first < 0 ? proof.from.id : first;
+    }
+    return proof.to.id - first;
+}
+
 void scene_done(struct scene *scene)
 {
+    if (scene->life.inventory)
+        scene_trail(scene);
     inventory_close(scene->life.inventory);
     keeper_free(scene->keeper);
     anchors_free(scene->anchors);
@@ -503,15 +538,28 @@ void scene_add(struct scene *scene)
     ck_ok(scene_try_add(scene, &err));
 }
 
+static int prune(struct life *life, bool deploy, utc_t *ret_at, struct error *ret_err)
+{
+    (void)deploy;
+    return life_prune(life, ret_at, ret_err);
+}
+
+static int send_one(struct life *life, bool deploy, utc_t *ret_at, struct error *ret_err)
+{
+    (void)deploy;
+    return life_send(life, ret_at, ret_err);
+}
+
 /* One lane until nothing is due; true when it did something. */
 static bool run_lane(struct scene *scene, int lane)
 {
+    int (*const lanes[])(struct life *, bool, utc_t *, struct error *) = {life_step, life_step,
+                                                                          send_one, prune};
     bool any = false;
 
     for (int rounds = 0;; rounds++) {
         utc_t at = 0;
-        int rc = lane == 2 ? life_send(&scene->life, &at, &err)
-                           : life_step(&scene->life, lane == 1, &at, &err);
+        int rc = lanes[lane](&scene->life, lane == 1, &at, &err);
 
         if (lane == 0 && rc == E_NOT_FOUND)
             rc = life_rest(&scene->life, &err);
@@ -530,6 +578,7 @@ void scene_run(struct scene *scene)
         any = run_lane(scene, 0);
         any = run_lane(scene, 1) || any;
         any = run_lane(scene, 2) || any;
+        any = run_lane(scene, 3) || any;
     }
 }
 

@@ -94,6 +94,8 @@ bool scene_serves_chain(struct scene *scene, const struct authority *leaf,
                         const struct authority *intermediate);
 /* How many mails of this kind the server took. */
 int scene_mails(const struct scene *scene, const char *kind);
+/* The audit trail is whole; returns how many events it has. scene_done looks, too. */
+int64_t scene_trail(struct scene *scene);
 /* How many events of this kind the trail has. */
 int scene_events(struct scene *scene, const char *kind);
 
