@@ -109,9 +109,13 @@ bool ask_receive(struct process *process, enum keep_kind kind, struct keep_answe
 static const char *work_text(enum keep_kind kind)
 {
     static const char *const texts[KEEP_KINDS] = {
-        [KEEP_MAKE] = "made the key",       [KEEP_SEAL] = "sealed the key",
-        [KEEP_RESEAL] = "resealed the key", [KEEP_CHECK] = "checked the key",
+        [KEEP_MAKE] = "made the key",
+        [KEEP_SEAL] = "sealed the key",
+        [KEEP_RESEAL] = "resealed the key",
+        [KEEP_CHECK] = "checked the key",
         [KEEP_BUNDLE] = "opened the key",
+        [KEEP_SIGN_OFF] = "signed off",
+        [KEEP_SIGNED_OFF] = "checked what was signed off",
     };
 
     return texts[kind];
@@ -124,8 +128,10 @@ bool ask_bury(struct keep *keep, struct process *process, enum keep_kind kind, i
     enum fate what = process_fate(process, garbage, fate, sizeof fate);
 
     process_end(process);
-    error_set(err, E_COMMAND, "the keeper %s while it %s of renewal %lld", fate, work_text(kind),
-              (long long)id);
+    error_set(err, E_COMMAND, "the keeper %s while it %s", fate, work_text(kind));
+    if (id != 0)
+        error_set(err, E_COMMAND, "the keeper %s while it %s of renewal %lld", fate,
+                  work_text(kind), (long long)id);
     if (keep->tell)
         keep->tell(keep->self, err->text);
     return what == FATE_LATE || what == FATE_LATE_CPU;

@@ -165,6 +165,10 @@ int keep_sign_off(struct keep *keep, struct span message, uint8_t ret_mac[SHA256
 {
     struct keep_order order = {.message = borrow(message)};
     struct keep_answer answer = {0};
+
+    if (message.len > KEEP_MESSAGE_MAX)
+        return error_set(err, E_TOO_LARGE, "to be signed off: wanted at most %d bytes, got %zu",
+                         KEEP_MESSAGE_MAX, message.len);
     int rc = ask(keep, KEEP_SIGN_OFF, &order, &answer, err);
 
     if (rc == 0)

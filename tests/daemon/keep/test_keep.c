@@ -58,6 +58,29 @@ START_TEST(every_type)
 }
 END_TEST
 
+START_TEST(signed_off)
+{
+    struct keep *keep = harness_open((struct keep_options){0});
+    struct keeper *here = open_here();
+    const struct span message = span_text("events 1 to 5");
+    uint8_t mac[SHA256_LEN] = {0};
+    bool fits = false;
+
+    ck_ok(keep_sign_off(keep, message, mac, &err));
+    ck_ok(keeper_signed_off(here, message, mac, &fits, &err));
+    ck_assert(fits);
+    fits = false;
+    ck_ok(keep_signed_off(keep, message, mac, &fits, &err));
+    ck_assert(fits);
+    ck_ok(keep_signed_off(keep, span_text("events 1 to 6"), mac, &fits, &err));
+    ck_assert(!fits);
+    AUTO_FREE char *large = mem_alloc(1, LARGE);
+    ck_fails(keep_sign_off(keep, span_of(large, LARGE), mac, &err), E_TOO_LARGE, "got 4194304");
+    keeper_free(here);
+    keep_close(keep);
+}
+END_TEST
+
 START_TEST(subject_and_names)
 {
     struct keep *keep = harness_open((struct keep_options){0});
@@ -579,6 +602,7 @@ int main(void)
     tcase_set_timeout(tcase, TESTING_SLOW_SECONDS);
     tcase_add_checked_fixture(tcase, NULL, authority_done);
     tcase_add_loop_test(tcase, every_type, 0, KEY_ED25519 + 1);
+    tcase_add_test(tcase, signed_off);
     tcase_add_test(tcase, subject_and_names);
     tcase_add_test(tcase, bundles);
     tcase_add_test(tcase, failures_are_told_as_they_are);

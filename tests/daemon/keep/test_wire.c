@@ -30,8 +30,11 @@ static void fill(void)
         .csr = one_der,
         .cert = one_der,
         .chain = {&one_der, 1},
+        .message = one_der,
+        .mac = {4, 5, 6},
     };
-    answer = (struct keep_answer){.sealed = order.sealed, .csr = one_der};
+    answer =
+        (struct keep_answer){.sealed = order.sealed, .csr = one_der, .mac = {7, 8}, .fits = true};
     for (size_t i = 0; i < BUNDLE_PARTS; i++)
         answer.bundle.parts[i] = one_der;
     setup = (struct keep_setup){text("/var/lib/unlapsed/sealing.key"), text("/previous.key"), true,
