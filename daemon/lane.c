@@ -13,7 +13,9 @@ enum {
 
 int lane_renewals(struct lane *lane, utc_t *ret_at, struct error *err)
 {
-    return life_step(&lane->life, false, ret_at, err);
+    int rc = life_step(&lane->life, false, ret_at, err);
+
+    return rc == E_NOT_FOUND ? life_rest(&lane->life, err) : rc;
 }
 
 int lane_deployments(struct lane *lane, utc_t *ret_at, struct error *err)

@@ -77,33 +77,29 @@ static void tell_of_keeper(void *self, const char *text)
     log_warn("keeper-ended", "%s", text);
 }
 
-/* The sealing key must be the one that the inventory's keys were sealed with: a new one is made for
- * a new inventory only. */
+/* A new sealing key is made for a new inventory only. */
 static int open_keeper(struct loop *loop, struct inventory *inventory, struct error *err)
 {
-    AUTO_BLOB struct blob known = {0};
-    uint8_t id[8];
-    int found = inventory_value_get(inventory, "sealing-key-id", &known, err);
+    const struct config *config = loop->config;
+    AUTO_FREE char *id = NULL;
+    bool none = false;
+    int rc = life_seal_expected(inventory, &none, &id, err);
 
-    if (found < 0 && found != E_NOT_FOUND)
-        return found;
-    const struct keep_options options = {
-        .path = loop->config->sealing_key,
-        .create = found == E_NOT_FOUND,
-        .tell = tell_of_keeper,
-    };
-    int rc = keep_open(&options, &loop->keeper, err);
     if (rc < 0)
         return rc;
-    keep_id(loop->keeper, id);
-    if (found == E_NOT_FOUND)
-        return inventory_value_set(inventory, "sealing-key-id", span_of(id, sizeof id), err);
-    if (!span_equal(blob_span(&known), span_of(id, sizeof id)))
-        return error_set(err, E_CORRUPT,
-                         "sealing key %s: is not the one that inventory %s was sealed with; put "
-                         "the right one back",
-                         loop->config->sealing_key, loop->config->inventory);
-    return 0;
+    const struct keep_options options = {
+        .path = config->sealing_key,
+        .previous = config->sealing_key_previous,
+        .create = none,
+        .tell = tell_of_keeper,
+    };
+    rc = keep_open(&options, &loop->keeper, err);
+    if (rc == E_NOT_FOUND && !none)
+        return error_set(err, rc,
+                         "sealing key %s: is not there, and nothing in inventory %s opens without "
+                         "it: wanted the one with the id %s: put it back",
+                         config->sealing_key, config->inventory, id);
+    return rc;
 }
 
 /* All lanes, but those without an inventory are never started. */
@@ -151,6 +147,9 @@ static int open_work(struct loop *loop, struct error *err)
         drop_expect_mount(loop->drop);
     if (rc == 0) {
         life_from(loop, inventory, &loop->api_life);
+        rc = life_seal_start(&loop->api_life, loop->config->sealing_key, err);
+    }
+    if (rc == 0) {
         life_trail_sign_again(&loop->api_life);
         rc = life_plan_all(&loop->api_life, err);
     }
@@ -220,12 +219,14 @@ static struct api_context api_context_of(struct loop *loop)
 /* What a running daemon cannot change keeps its old value, and says so. */
 static void keep_path(const char *what, char **old, char **new)
 {
-    if (strcmp(*old, *new) == 0)
+    const char *was = *old ? *old : "none", *is = *new ? *new : "none";
+
+    if (strcmp(was, is) == 0)
         return;
-    log_warn("needs-restart", "%s: %s takes effect after a restart, %s stays in use", what, *new,
-             *old);
+    log_warn("needs-restart", "%s: %s takes effect after a restart, %s stays in use", what, is,
+             was);
     free(*new);
-    *new = mem_strdup(*old);
+    *new = *old ? mem_strdup(*old) : NULL;
 }
 
 /* In force for everything that begins from now on. */
@@ -264,6 +265,9 @@ static void adopt_config(struct loop *loop)
     loop->next_config = NULL;
     keep_path("inventory", &loop->config->inventory, &config->inventory);
     keep_path("sealing-key", &loop->config->sealing_key, &config->sealing_key);
+    keep_path("sealing-key-previous", &loop->config->sealing_key_previous,
+              &config->sealing_key_previous);
+    config->sealing_key_given = loop->config->sealing_key_given;
     keep_path("socket", &loop->config->socket, &config->socket);
     keep_path("drop.folder", &loop->config->drop, &config->drop);
     if (world_open(config, loop->keeper, &world, &err) < 0) {

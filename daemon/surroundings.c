@@ -52,10 +52,11 @@ static int look_at_sealing_key(struct doctor_look *look, struct error *err)
 {
     const char *path = config_of(look)->sealing_key;
     AUTO_BLOB struct blob known = {0};
-    const struct keep_options options = {.path = path};
+    const struct keep_options options = {.path = path,
+                                         .previous = config_of(look)->sealing_key_previous};
     struct keep *keeper = NULL;
     struct error why = {0};
-    uint8_t id[8];
+    struct sealing_ids ids = {0};
     int rc = inventory_value_get(look->life->inventory, "sealing-key-id", &known, err);
 
     if (rc < 0)
@@ -65,9 +66,9 @@ static int look_at_sealing_key(struct doctor_look *look, struct error *err)
         doctor_say(look, "%s", why.text);
         return 0;
     }
-    keep_id(keeper, id);
+    keep_ids(keeper, &ids);
     keep_close(keeper);
-    if (!span_equal(blob_span(&known), span_of(id, sizeof id)))
+    if (known.len != SEALING_ID_LEN || !sealing_ids_has(&ids, known.data))
         doctor_say(look, "sealing key %s: is not the one that the inventory was sealed with", path);
     return 0;
 }

@@ -354,7 +354,7 @@ int certificates_set_retired(struct inventory *inventory, int64_t id, utc_t at, 
  * in the form that lets SQLite search and not scan. */
 #define FIRST_DUE(action)                                \
     "SELECT id, next_at FROM certificates WHERE " action \
-    " AND retired_at IS NULL AND next_at < 9223372036854775807 ORDER BY next_at, id LIMIT 1"
+    " AND next_at < 9223372036854775807 ORDER BY next_at, id LIMIT 1"
 
 int certificates_next_due(struct inventory *inventory, bool deploy, utc_t now, int64_t *ret_id,
                           utc_t *ret_at, struct error *err)
@@ -364,8 +364,9 @@ int certificates_next_due(struct inventory *inventory, bool deploy, utc_t now, i
     int64_t id = 0;
     utc_t at = UTC_NEVER;
     int rc = statement_open(inventory,
-                            deploy ? FIRST_DUE("next_action = 'deploy'")
-                                   : FIRST_DUE("next_action <> 'deploy'"),
+                            deploy ? FIRST_DUE("next_action = 'deploy' AND retired_at IS NULL")
+                                   : FIRST_DUE("next_action <> 'deploy' AND (retired_at IS NULL"
+                                               " OR next_action = 'erase keys')"),
                             &statement, err);
 
     if (rc == 0)

@@ -423,3 +423,27 @@ int inventory_value_set(struct inventory *inventory, const char *name, struct sp
     statement_bind_bytes(&statement, value);
     return statement_run(&statement, err);
 }
+
+int inventory_value_remove(struct inventory *inventory, const char *name, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, "DELETE FROM named_values WHERE name = ?", &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_text(&statement, name);
+    return statement_run(&statement, err);
+}
+
+int inventory_empty_log(struct inventory *inventory, struct error *err)
+{
+    int rc = statement_may_write(inventory, err);
+
+    if (rc < 0)
+        return rc;
+    sqlite3_busy_timeout(inventory->db, 0);
+    int result =
+        sqlite3_wal_checkpoint_v2(inventory->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(inventory->db, BUSY_MILLISECONDS);
+    return statement_error(inventory, result, err);
+}

@@ -38,6 +38,12 @@ void inventory_rollback(struct inventory *inventory); /* success when none is op
 int inventory_part_begin(struct inventory *inventory, struct error *err);
 int inventory_part_end(struct inventory *inventory, bool keep, struct error *err);
 
+/*
+ * Brings what is committed into the file and empties the log beside it, where what was overwritten
+ * in the file would stay readable for a while. Asks once: E_BUSY when another handle is at work.
+ */
+int inventory_empty_log(struct inventory *inventory, struct error *err);
+
 /* PRAGMA integrity_check and foreign_key_check; E_CORRUPT holds the first line. Both read the whole
  * file. What the first finds is reported as damage (store/damage.h). */
 int inventory_check(struct inventory *inventory, struct error *err);
@@ -59,5 +65,7 @@ int inventory_value_get(struct inventory *inventory, const char *name, struct bl
                         struct error *err);
 int inventory_value_set(struct inventory *inventory, const char *name, struct span value,
                         struct error *err);
+/* Success when there was none. */
+int inventory_value_remove(struct inventory *inventory, const char *name, struct error *err);
 
 #endif

@@ -10,7 +10,7 @@
     " handed_over_at, leaf, leaf_sha256, not_before, not_after, received_at, accepted_at," \
     " rejected_at, rejected_reason, chain_told_at, reminded_at, superseded_at,"            \
     " withdrawn_at, failed_at, failures, failed_reason, chain_not_after, rechain_of,"      \
-    " rechain_at, fetched_at, fetches"
+    " rechain_at, fetched_at, fetches, key_erased_at"
 
 void renewal_row_done(struct renewal_row *row)
 {
@@ -97,9 +97,10 @@ static void read_columns(struct statement *statement, struct renewal_row *row)
     row->rechain_at = statement_read_utc(statement);
     row->fetched_at = statement_read_utc(statement);
     row->fetches = (int)statement_read_int(statement);
+    row->key_erased_at = statement_read_utc(statement);
 }
 
-/* COLUMNS from the fourth on. */
+/* COLUMNS from the fourth on, but the last. */
 static void bind_columns(struct statement *statement, const struct renewal_row *row)
 {
     statement_bind_text(statement, row->reason);

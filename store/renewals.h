@@ -41,6 +41,7 @@ struct renewal_row {
                               it was, and something new has come since */
     utc_t fetched_at;      /* last time that what is missing was asked for at the URL it names */
     int fetches;           /* how often */
+    utc_t key_erased_at;   /* written by keys_erase alone (store/keys.h) */
 };
 void renewal_row_done(struct renewal_row *row);
 #define AUTO_RENEWAL __attribute__((cleanup(renewal_row_done)))
@@ -52,8 +53,8 @@ int renewals_add(struct inventory *inventory, const struct renewal_row *row, int
                  struct error *err);
 int renewals_get(struct inventory *inventory, int64_t id, struct renewal_row *ret,
                  struct error *err);
-/* Writes everything but id, certificate_id, created_at and names. The caller read the row in the
- * same transaction. */
+/* Writes everything but id, certificate_id, created_at, names and key_erased_at. The caller read
+ * the row in the same transaction. */
 int renewals_update(struct inventory *inventory, const struct renewal_row *row, struct error *err);
 
 /* The newest renewal that is not accepted, superseded or withdrawn; E_NOT_FOUND. */

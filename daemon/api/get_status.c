@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "store/notices.h"
 
 #include "daemon/api/backups.h"
@@ -151,6 +152,27 @@ static void add_unwell(void *self, const struct doctor_outcome *outcome)
     add_problem(self, NULL, text);
 }
 
+/* Keys that do not open are no deployment's to find out. */
+static int look_at_seals(const struct api_call *call, json_t *problems, struct error *err)
+{
+    __attribute__((cleanup(seal_state_done))) struct seal_state state = {0};
+    char id[2 * SEALING_ID_LEN + 1];
+    int rc = life_seal_state(call->context->life, &state, err);
+
+    if (rc != 0)
+        return rc;
+    for (size_t i = 0; i < state.missing.count; i++) {
+        const char *file = call->context->config->sealing_key;
+        text_hex(state.missing.items[i], SEALING_ID_LEN, id);
+        AUTO_FREE char *text =
+            mem_printf("some keys are sealed under the sealing key %s, which is not here: put it "
+                       "back as %s.old-%s and restart unlapsed",
+                       id, file, id);
+        add_problem(problems, NULL, text);
+    }
+    return 0;
+}
+
 /* The certificate whose next action comes first, and that action as the inventory has planned it.
  */
 static int find_next(struct inventory *inventory, struct certificate_row *ret, struct error *err)
@@ -212,6 +234,8 @@ static int put_inventory(const struct api_call *call, json_t *reply, json_t *pro
         rc = put_mail(call, reply, problems, err);
     if (rc == 0)
         rc = put_drop(call, reply, problems, err);
+    if (rc == 0)
+        rc = look_at_seals(call, problems, err);
     if (rc == 0)
         rc = put_audit(call, reply, err);
     if (rc == 0)

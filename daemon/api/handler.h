@@ -33,6 +33,8 @@ HANDLER(get_audit_verify);
 HANDLER(get_authorities);
 HANDLER(get_backups);
 HANDLER(post_backup);
+HANDLER(get_seal);
+HANDLER(post_seal_rotation);
 HANDLER(get_trust);
 HANDLER(post_trust);
 HANDLER(delete_trust);

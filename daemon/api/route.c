@@ -10,6 +10,8 @@ static const struct route routes[] = {
     {"GET", "/v1/audit", get_audit, 200, false},
     {"GET", "/v1/audit/verify", get_audit_verify, 200, false},
     {"GET", "/v1/authorities", get_authorities, 200, false},
+    {"GET", "/v1/seal", get_seal, 200, false},
+    {"POST", "/v1/seal/rotations", post_seal_rotation, 200, false},
     {"GET", "/v1/trust", get_trust, 200, false},
     {"POST", "/v1/trust", post_trust, 200, false},
     {"DELETE", "/v1/trust/*", delete_trust, 200, false},

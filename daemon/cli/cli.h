@@ -120,6 +120,7 @@ VERB(verb_list);
 VERB(verb_renew);
 VERB(verb_request);
 VERB(verb_restore);
+VERB(verb_seal);
 VERB(verb_show);
 VERB(verb_status);
 VERB(verb_trust);

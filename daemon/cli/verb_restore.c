@@ -12,8 +12,6 @@
 
 #include "daemon/cli/reply.h"
 
-enum { KEY_ID_LEN = 8 };
-
 struct arguments {
     const char *file, *config;
     bool anyway;
@@ -57,15 +55,22 @@ static enum key_says look_at_key(const struct config *config, const struct resto
                                  struct error *err)
 {
     struct keeper *keeper = NULL;
-    uint8_t id[KEY_ID_LEN];
+    struct sealing_ids ids = {0};
 
     if (look->sealing_key.len == 0)
         return KEY_FITS;
-    if (keeper_open(config->sealing_key, false, &keeper, err) < 0)
+    int rc = keeper_open(config->sealing_key, false, &keeper, err);
+    if (rc == 0 && config->sealing_key_previous)
+        rc = keeper_open_previous(keeper, config->sealing_key_previous, err);
+    if (rc < 0) {
+        keeper_free(keeper);
         return KEY_UNSEEN;
-    keeper_id(keeper, id);
+    }
+    keeper_ids(keeper, &ids);
     keeper_free(keeper);
-    return span_equal(blob_span(&look->sealing_key), span_of(id, sizeof id)) ? KEY_FITS : KEY_OTHER;
+    return look->sealing_key.len == SEALING_ID_LEN && sealing_ids_has(&ids, look->sealing_key.data)
+               ? KEY_FITS
+               : KEY_OTHER;
 }
 
 static int refuse_key(const struct config *config, const struct arguments *arguments,

@@ -38,6 +38,9 @@ const struct verb cli_verbs[] = {
      "installed stays\n"
      "  list            those that were added\n"
      "  --pool          all authorities seen in deliveries: material for chains, trusted or not\n"},
+    {"seal", verb_seal, "status | rotate", "the key that private keys are sealed under",
+     "  status          which one is in force, and how many keys are under older ones\n"
+     "  rotate          a new one, from now on; all keys are sealed anew under it\n"},
     {"history", verb_history, "[NAME] [--limit NUMBER]", "what happened, the newest last",
      "  --limit NUMBER  at most so many lines (default: 100)\n"},
     {"backup", verb_backup, "[FILE] | list",

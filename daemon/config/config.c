@@ -238,10 +238,10 @@ void config_free(struct config *config)
 {
     if (!config)
         return;
-    char *texts[] = {config->file,        config->host,       config->inventory,
-                     config->sealing_key, config->socket,     config->requests,
-                     config->backups,     config->drop,       config->drop_shown,
-                     config->read_group,  config->admin_group};
+    char *texts[] = {config->file,        config->host,        config->inventory,
+                     config->sealing_key, config->socket,      config->requests,
+                     config->backups,     config->drop,        config->drop_shown,
+                     config->read_group,  config->admin_group, config->sealing_key_previous};
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         free(texts[i]);
     for (size_t i = 0; i < config->aia_allow.count; i++)

@@ -17,9 +17,12 @@ struct config {
     char *inventory;   /* /var/lib/unlapsed/inventory.db */
     char *sealing_key; /* /var/lib/unlapsed/sealing.key; $CREDENTIALS_DIRECTORY/sealing-key when
                           that exists and nothing is set */
-    char *socket;      /* /run/unlapsed/api.sock */
-    char *requests;    /* /var/lib/unlapsed/requests */
-    char *drop;        /* /var/lib/unlapsed/drop */
+    bool sealing_key_given;     /* it is such a credential: nobody can write there */
+    char *sealing_key_previous; /* a key that only opens; NULL: none. Default:
+                                   $CREDENTIALS_DIRECTORY/sealing-key-previous when that exists */
+    char *socket;               /* /run/unlapsed/api.sock */
+    char *requests;             /* /var/lib/unlapsed/requests */
+    char *drop;                 /* /var/lib/unlapsed/drop */
     char *drop_shown; /* the drop folder as people see it (a share's path), for mails; default: drop
                        */
     char *backups;    /* folder; default: "backups" beside the inventory */

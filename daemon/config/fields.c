@@ -263,6 +263,7 @@ void config_read_fields(struct yaml *yaml, struct config *config, struct config_
         set_text(&config->host, text);
     read_path(yaml, root, "inventory", &config->inventory);
     read_path(yaml, root, "sealing-key", &config->sealing_key);
+    read_path(yaml, root, "sealing-key-previous", &config->sealing_key_previous);
     if (yaml_checked(yaml, root, "socket", is_socket_path,
                      "an absolute path of at most 107 characters", &text))
         set_text(&config->socket, text);
@@ -289,17 +290,29 @@ static char *default_host(void)
     return mem_strdup(name);
 }
 
-static char *default_sealing_key(void)
+/* A credential of systemd.exec(5); NULL when there is none of this name. */
+static char *credential(const char *name)
 {
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
 
     if (folder && text_is_absolute(folder)) {
-        AUTO_FREE char *path = mem_printf("%s/sealing-key", folder);
+        AUTO_FREE char *path = mem_printf("%s/%s", folder, name);
 
         if (access(path, F_OK) == 0)
             return TAKE(path);
     }
-    return mem_strdup("/var/lib/unlapsed/sealing.key");
+    return NULL;
+}
+
+static void set_sealing_keys(struct config *config)
+{
+    AUTO_FREE char *given = credential("sealing-key");
+
+    if (!config->sealing_key)
+        config->sealing_key = mem_strdup(given ? given : "/var/lib/unlapsed/sealing.key");
+    if (!config->sealing_key_previous)
+        config->sealing_key_previous = credential("sealing-key-previous");
+    config->sealing_key_given = given && strcmp(config->sealing_key, given) == 0;
 }
 
 void config_set_defaults(struct config *config)
@@ -324,8 +337,7 @@ void config_set_defaults(struct config *config)
                        config->inventory);
     if (!config->host)
         config->host = default_host();
-    if (!config->sealing_key)
-        config->sealing_key = default_sealing_key();
+    set_sealing_keys(config);
     if (!config->drop_shown)
         config->drop_shown = mem_strdup(config->drop);
     if (config->mail_retry_count == 0) {

@@ -37,6 +37,7 @@ struct target_walk {
     struct inventory *inventory;
     struct certificate_facts *facts;
     int64_t accepted_id; /* 0: none */
+    utc_t in_service_at; /* the latest of the targets */
     size_t targets;
 };
 
@@ -89,8 +90,23 @@ static int look_at_target(void *self, const struct target_row *target, struct er
             copy_deployment(&row, &walk->facts->deployments[walk->facts->deployment_count++]);
         else if (rc < 0 && rc != E_NOT_FOUND)
             return rc;
+        utc_t at = rc == 0 ? row.verified_at : UTC_NEVER;
+        if (at > walk->in_service_at)
+            walk->in_service_at = at;
     }
     return look_at_live(walk, target->id, err);
+}
+
+static int look_at_old_key(void *self, const struct key_row *row, utc_t retired_at,
+                           struct error *err)
+{
+    struct certificate_facts *facts = self;
+
+    (void)row;
+    (void)err;
+    facts->old_key_at = facts->old_keys ? utc_min(facts->old_key_at, retired_at) : retired_at;
+    facts->old_keys = true;
+    return 0;
 }
 
 int life_facts(struct inventory *inventory, const struct certificate_row *certificate,
@@ -105,6 +121,8 @@ int life_facts(struct inventory *inventory, const struct certificate_row *certif
         .accepted_at = UTC_NEVER,
         .chain_not_after = UTC_NEVER,
         .rechain_at = UTC_NEVER,
+        .in_service_at = UTC_NEVER,
+        .old_key_at = UTC_NEVER,
         .live_not_before = UTC_NEVER,
         .live_not_after = UTC_NEVER,
         .ladder_told = certificate->ladder_told,
@@ -124,10 +142,16 @@ int life_facts(struct inventory *inventory, const struct certificate_row *certif
         facts.chain_not_after = accepted.chain_not_after;
         facts.rechain_at = accepted.rechain_at;
         walk.accepted_id = accepted.id;
+        walk.in_service_at = accepted.accepted_at;
     } else if (rc != E_NOT_FOUND) {
         return rc;
     }
     rc = targets_each(inventory, certificate->id, look_at_target, &walk, err);
+    if (rc < 0)
+        return rc;
+    if (facts.accepted)
+        facts.in_service_at = walk.in_service_at;
+    rc = old_keys_each(inventory, &facts, &accepted, certificate->id, look_at_old_key, &facts, err);
     if (rc < 0)
         return rc;
     if (walk.targets == 0 && facts.accepted) {

@@ -266,6 +266,7 @@ static const verb_fn verbs[] = {
     [ACTION_DEPLOY] = verb_deploy,
     [ACTION_TELL_EXPIRY] = verb_tell_expiry,
     [ACTION_TELL_EXPIRED] = verb_tell_expired,
+    [ACTION_ERASE_KEYS] = verb_erase_keys,
 };
 
 /* After the verb: the plan must have moved, or the daemon would do the same thing for ever. */

@@ -246,4 +246,38 @@ struct folder_state {
 int life_folder_state(struct inventory *inventory, struct folder_state *ret, struct error *err);
 void folder_state_done(struct folder_state *state);
 
+/*
+ * The sealing key. Before it is opened: *ret_none when the inventory holds nothing that was sealed,
+ * so that a new one may be made, and else the id that is wanted, in hexadecimal (owned by the
+ * caller; NULL when none).
+ */
+int life_seal_expected(struct inventory *inventory, bool *ret_none, char **ret_id,
+                       struct error *err);
+/*
+ * After it was opened: it must be the one that the inventory was sealed with, or that one must be
+ * among the older ones: then everything is sealed anew from now on. Goes on with what a crash broke
+ * off. E_CORRUPT names both; nothing was changed then.
+ */
+int life_seal_start(struct life *life, const char *path, struct error *err);
+/* A new sealing key, in force when this returns; *ret_existing: the last change goes on yet, and
+ * nothing was done. What world->rotate returns. */
+int life_seal_rotate(struct life *life, const char *actor, bool *ret_existing, struct error *err);
+/* Seals a batch of keys anew while the key changes. E_NOT_FOUND: there is nothing to do. */
+int life_seal_step(struct life *life, struct error *err);
+
+/* For the lane of requests when nothing is due there: takes what was erased out of the log of the
+ * inventory, and life_seal_step, whose codes it returns. */
+int life_rest(struct life *life, struct error *err);
+
+struct seal_state {
+    struct sealing_ids ids;     /* those that are here, the one in force first */
+    struct sealing_ids missing; /* those that are wanted and not here */
+    bool rotating;
+    char *by; /* of that; NULL */
+    utc_t began_at;
+    int64_t done, left; /* keys; left is counted to 100000 for each sealing key */
+};
+int life_seal_state(struct life *life, struct seal_state *ret, struct error *err);
+void seal_state_done(struct seal_state *state);
+
 #endif

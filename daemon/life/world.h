@@ -47,6 +47,10 @@ struct world {
     int (*signed_off)(void *self, struct span message, const uint8_t mac[SHA256_LEN], bool *ret,
                       struct error *err);
 
+    /* which sealing keys it has, and a new one (keeper_ids, keeper_rotate) */
+    int (*sealing_ids)(void *self, struct sealing_ids *ret, struct error *err);
+    int (*rotate)(void *self, struct error *err);
+
     /* reader and chain builder (pki/delivery, pki/cert.h, pki/chain.h). E_REFUSED also when it was
      * killed by what it was given: a verdict on that. Failures that may pass (code_retry) are of
      * the environment: too early for one. */

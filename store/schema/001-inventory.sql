@@ -23,11 +23,13 @@ CREATE TABLE certificates (
     expired_told_at INTEGER
 ) STRICT;
 
--- What is due next, for each of the two lanes: the first entry is the answer.
+-- What is due next, for each of the two lanes: the first entry is the answer. For a retired
+-- certificate only its keys are left to erase.
 CREATE INDEX certificates_due_deploy ON certificates (next_at)
     WHERE next_action = 'deploy' AND retired_at IS NULL AND next_at IS NOT NULL;
 CREATE INDEX certificates_due_other ON certificates (next_at)
-    WHERE next_action <> 'deploy' AND retired_at IS NULL AND next_at IS NOT NULL;
+    WHERE next_action <> 'deploy' AND (retired_at IS NULL OR next_action = 'erase keys')
+    AND next_at IS NOT NULL;
 
 CREATE TABLE certificate_names (
     certificate_id INTEGER NOT NULL REFERENCES certificates (id),
@@ -74,6 +76,7 @@ CREATE TABLE renewals (
     rechain_at      INTEGER, -- a chain that lives longer was last looked for in vain; 0: again at once
     fetched_at      INTEGER, -- what is missing was last asked for at the authority's URL
     fetches         INTEGER NOT NULL DEFAULT 0,
+    key_erased_at   INTEGER, -- it had a key, which was out of use
     CONSTRAINT sealed_key_names_its_public_half
         CHECK (key_sealed IS NULL OR spki_sha256 IS NOT NULL),
     CONSTRAINT accepted_renewal_has_a_leaf
@@ -91,6 +94,11 @@ CREATE INDEX renewals_accepted
 CREATE INDEX renewals_waiting_chain ON renewals (id)
     WHERE received_at IS NOT NULL AND accepted_at IS NULL AND withdrawn_at IS NULL
     AND (superseded_at IS NULL OR rejected_at IS NULL);
+-- By the sealing key, whose id stands at the head of what was sealed (pki/seal.h).
+CREATE INDEX renewals_by_sealing_key ON renewals (substr(key_sealed, 2, 8))
+    WHERE key_sealed IS NOT NULL;
+CREATE INDEX renewals_keys ON renewals (certificate_id, spki_sha256)
+    WHERE key_sealed IS NOT NULL;
 CREATE INDEX renewals_rechain ON renewals (rechain_at) WHERE rechain_at IS NOT NULL;
 
 CREATE TABLE renewal_names (

@@ -12,6 +12,7 @@
 #include "store/events.h"
 #include "store/fetches.h"
 #include "store/invariants.h"
+#include "store/keys.h"
 #include "store/notices.h"
 #include "store/quarantine.h"
 #include "store/renewals.h"
@@ -33,6 +34,8 @@ static const char *const allowed[] = {
     "SCAN certificates USING COVERING INDEX certificates_by_policy",
     "SCAN certificates USING COVERING INDEX sqlite_autoindex_certificates_1",
     "SCAN authorities USING COVERING INDEX authorities_strange",
+    "CO-ROUTINE (subquery-1)", /* ended by LIMIT */
+    "SCAN (subquery-1)",
     "SCAN anchors USING INDEX anchors_in_order",
     "SCAN anchors USING COVERING INDEX anchors_in_force",
     /* the two dozen notices of an hour, of which several may go to several people */
@@ -98,6 +101,38 @@ static void use_renewals(int64_t certificate_id, int64_t id)
     blobs_add(&chain, span_text("x"));
     ck_ok(renewals_set_chain(inventory, id, &chain, &err));
     ck_ok(renewals_chain(inventory, id, &stored, &err));
+}
+
+static int see_key(void *self, int64_t id, const struct sealed_key *key, struct error *walk_err)
+{
+    (void)walk_err;
+    return keys_replace(self, id, &key->sealed, &key->sealed, &err);
+}
+
+static int see_key_row(void *self, const struct key_row *row, struct error *walk_err)
+{
+    (void)walk_err;
+    memcpy(self, row->spki_sha256, SHA256_LEN);
+    return 0;
+}
+
+static void use_keys(int64_t certificate_id, int64_t id)
+{
+    AUTO_RENEWAL struct renewal_row row = {0};
+    uint8_t spki[SHA256_LEN] = {0};
+    struct sealing_ids ids;
+    int64_t count = 0;
+
+    ck_ok(renewals_get(inventory, id, &row, &err));
+    row.key.sealed = blob_copy(span_text("vididididxxxx"));
+    row.key.spki_sha256[0] = 1;
+    ck_ok(renewals_update(inventory, &row, &err));
+    ck_ok(keys_sealing_ids(inventory, &ids, &err));
+    ck_assert_uint_eq(ids.count, 1);
+    ck_ok(keys_count_under(inventory, ids.items[0], 5, &count, &err));
+    ck_ok(keys_under(inventory, ids.items[0], 0, 5, see_key, inventory, &err));
+    ck_ok(keys_each(inventory, certificate_id, see_key_row, spki, &err));
+    ck_ok(keys_erase(inventory, certificate_id, spki, 1, "x", &err));
 }
 
 static void use_targets(int64_t certificate_id, int64_t renewal_id)
@@ -245,6 +280,7 @@ static void use_the_rest(int64_t certificate_id)
     ck_ok(trail_sign_again(inventory, &proof.to, proof.to.hash, &err));
     ck_ok(inventory_value_set(inventory, "a", span_text("b"), &err));
     ck_ok(inventory_value_get(inventory, "a", &value, &err));
+    ck_ok(inventory_value_remove(inventory, "a", &err));
 }
 
 static void use_everything(void)
@@ -254,6 +290,7 @@ static void use_everything(void)
 
     use_certificates(certificate);
     use_renewals(certificate, renewal);
+    use_keys(certificate, renewal);
     use_targets(certificate, renewal);
     use_fetches();
     use_deliveries(renewal);

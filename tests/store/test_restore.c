@@ -144,7 +144,7 @@ START_TEST(the_backup_takes_the_place)
     ck_assert_int_eq(look.last_event, SAMPLE_NOW - 60);
     /* the certificate, its names, its value, its event, that of the restore, the head of the trail
      */
-    ck_assert_int_eq(look.counts.rows, 7);
+    ck_assert_int_eq(look.counts.rows, 8);
     restore_look_done(&look);
     ck_ok(restore_commit(path, &kept, &err));
     ck_assert_int_eq(stat(path, &st), 0);

@@ -81,6 +81,28 @@ static void count_poke(void *self)
         ;
 }
 
+/* One key of zeros in force, and what a change of it does. */
+static int sealing_ids(void *self, struct sealing_ids *ret, struct error *err)
+{
+    const struct harness *harness = self;
+
+    (void)err;
+    *ret = (struct sealing_ids){.count = harness->rotations + 1};
+    for (size_t i = 0; i < ret->count; i++)
+        ret->items[i][0] = (uint8_t)(harness->rotations - i);
+    return 0;
+}
+
+static int rotate(void *self, struct error *err)
+{
+    struct harness *harness = self;
+
+    if (harness->rotation_code < 0)
+        return error_set(err, harness->rotation_code, "sealing key: is a systemd credential");
+    harness->rotations++;
+    return 0;
+}
+
 void harness_open(struct harness *harness)
 {
     struct error err = {0};
@@ -98,6 +120,8 @@ void harness_open(struct harness *harness)
     ck_ok(services_finish(harness->services, &complaints, &err));
     harness->world = (struct world){.self = harness,
                                     .now = harness_now,
+                                    .sealing_ids = sealing_ids,
+                                    .rotate = rotate,
                                     .parse_cert = parse_cert,
                                     .read_delivery = read_delivery,
                                     .read_alone = read_delivery,
@@ -117,8 +141,8 @@ void harness_open(struct harness *harness)
         .backups = harness->backups,
         .backups_keep = 1,
     };
-    harness->config.file = mem_strdup("/etc/unlapsed/unlapsed.yaml");
     harness->config.sealing_key = mem_strdup("/var/lib/unlapsed/sealing.key");
+    harness->config.file = mem_strdup("/etc/unlapsed/unlapsed.yaml");
     harness->doctor = doctor_new(NULL, 0, NULL);
     harness->context = (struct api_context){
         .life = &harness->life,

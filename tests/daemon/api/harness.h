@@ -17,6 +17,8 @@ struct harness {
     struct policies *policies;
     struct services *services;
     struct world world;
+    size_t rotations;  /* of the sealing key */
+    int rotation_code; /* what the next one fails with; 0: it does not */
     struct keeper *keeper;
     struct life life;
     struct config config;

@@ -265,9 +265,20 @@ START_TEST(credential_of_systemd_is_taken)
     write_text("credentials/sealing-key", "x");
     config = load("");
     ck_assert_str_eq(config->sealing_key, key);
+    ck_assert(config->sealing_key_given);
+    ck_assert_ptr_null(config->sealing_key_previous);
     config_free(config);
     config = load("sealing-key: /own");
     ck_assert_str_eq(config->sealing_key, "/own");
+    ck_assert(!config->sealing_key_given);
+    config_free(config);
+    write_text("credentials/sealing-key-previous", "y");
+    AUTO_FREE char *previous = testing_path("credentials/sealing-key-previous");
+    config = load("");
+    ck_assert_str_eq(config->sealing_key_previous, previous);
+    config_free(config);
+    config = load("sealing-key-previous: /own.before");
+    ck_assert_str_eq(config->sealing_key_previous, "/own.before");
     config_free(config);
 }
 END_TEST
