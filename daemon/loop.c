@@ -11,6 +11,7 @@
 #include "daemon/api/api.h"
 #include "daemon/care.h"
 #include "daemon/lane.h"
+#include "daemon/reload.h"
 #include "daemon/surroundings.h"
 #include "daemon/systemd.h"
 #include "daemon/world.h"
@@ -216,19 +217,6 @@ static struct api_context api_context_of(struct loop *loop)
     };
 }
 
-/* What a running daemon cannot change keeps its old value, and says so. */
-static void keep_path(const char *what, char **old, char **new)
-{
-    const char *was = *old ? *old : "none", *is = *new ? *new : "none";
-
-    if (strcmp(was, is) == 0)
-        return;
-    log_warn("needs-restart", "%s: %s takes effect after a restart, %s stays in use", what, is,
-             was);
-    free(*new);
-    *new = *old ? mem_strdup(*old) : NULL;
-}
-
 /* In force for everything that begins from now on. */
 static void put_into_force(struct loop *loop, struct config *config, struct real_world *world)
 {
@@ -263,13 +251,7 @@ static void adopt_config(struct loop *loop)
     struct error err = {0};
 
     loop->next_config = NULL;
-    keep_path("inventory", &loop->config->inventory, &config->inventory);
-    keep_path("sealing-key", &loop->config->sealing_key, &config->sealing_key);
-    keep_path("sealing-key-previous", &loop->config->sealing_key_previous,
-              &config->sealing_key_previous);
-    config->sealing_key_given = loop->config->sealing_key_given;
-    keep_path("socket", &loop->config->socket, &config->socket);
-    keep_path("drop.folder", &loop->config->drop, &config->drop);
+    reload_keep(loop->config, config);
     if (world_open(config, loop->keeper, &world, &err) < 0) {
         log_error("config-refused", "the configuration stays as it was: %s", err.text);
         config_free(config);

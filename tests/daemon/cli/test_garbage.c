@@ -179,8 +179,8 @@ static void fill(struct harness *harness)
 }
 
 static const char *const spoiled[][3] = {
-    {"status"},  {"list"},         {"show", "www"},    {"explain", "www"},
-    {"history"}, {"renew", "www"}, {"backup", "list"}, {"seal", "status"}, {"seal", "rotate"},
+    {"status"},       {"list"},           {"show", "www"},    {"explain", "www"}, {"history"},
+    {"renew", "www"}, {"backup", "list"}, {"seal", "status"}, {"seal", "rotate"},
 };
 
 START_TEST(spoiled_replies_do_no_harm)

@@ -240,9 +240,9 @@ END_TEST
 
 START_TEST(help_and_version)
 {
-    static const char *const verbs[] = {"add",     "list",         "show",    "explain", "status",
-                                        "renew",   "request",      "history", "seal",    "version",
-                                        "help",    "check-config", "backup",  "restore"};
+    static const char *const verbs[] = {"add",   "list",         "show",    "explain", "status",
+                                        "renew", "request",      "history", "seal",    "version",
+                                        "help",  "check-config", "backup",  "restore"};
     AUTO_RAN struct ran help = run(NULL, "help");
     AUTO_RAN struct ran option = run(NULL, "-h");
 

@@ -1,6 +1,5 @@
 #include "tests/daemon/life/scene.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +8,6 @@
 #include "base/file.h"
 #include "daemon/life/doctor.h"
 #include "store/deliveries.h"
-#include "store/events.h"
 
 static struct error err;
 static char *last_receipt;
@@ -625,30 +623,6 @@ void scene_later(struct scene *scene, seconds_t length)
     scene_run(scene);
 }
 
-static struct certificate_row row_of(struct scene *scene)
-{
-    struct certificate_row row = {0};
-
-    ck_ok(certificates_find(scene->life.inventory, "www", &row, &err));
-    return row;
-}
-
-int64_t scene_certificate(struct scene *scene)
-{
-    AUTO_CERTIFICATE struct certificate_row row = row_of(scene);
-
-    return row.id;
-}
-
-struct renewal_row scene_open_request(struct scene *scene)
-{
-    struct renewal_row row = {0};
-    int rc = renewals_open(scene->life.inventory, scene_certificate(scene), &row, &err);
-
-    ck_assert(rc == 0 || rc == E_NOT_FOUND);
-    return row;
-}
-
 void scene_retire(struct scene *scene)
 {
     ck_ok(certificates_set_retired(scene->life.inventory, scene_certificate(scene), scene->now,
@@ -663,15 +637,6 @@ char *scene_receipt_of(struct scene *scene, struct span data)
     sha256_of(data, hash);
     ck_ok(deliveries_find(scene->life.inventory, hash, &row, &err));
     return TAKE(row.receipt);
-}
-
-struct blob scene_csr(struct scene *scene)
-{
-    AUTO_CERTIFICATE struct certificate_row row = row_of(scene);
-    AUTO_RENEWAL struct renewal_row open = {0};
-
-    ck_ok(renewals_open(scene->life.inventory, row.id, &open, &err));
-    return blob_take(&open.csr);
 }
 
 const struct authority *scene_sign(struct scene *scene, const struct authority_plan *plan)
@@ -709,15 +674,6 @@ bool scene_deliver_all(struct scene *scene, const struct authority *leaf)
     return scene_deliver(scene, "bundle.pem", span_text(pem));
 }
 
-const char *scene_state(struct scene *scene)
-{
-    AUTO_CERTIFICATE struct certificate_row row = row_of(scene);
-    struct certificate_facts facts;
-
-    ck_ok(life_facts(scene->life.inventory, &row, &facts, &err));
-    return state_text(policy_state(&facts, life_policy(&scene->life, &row), scene->now));
-}
-
 bool scene_serves(struct scene *scene, const struct authority *leaf)
 {
     AUTO_BLOB struct blob served = {0};
@@ -744,14 +700,6 @@ bool scene_serves_chain(struct scene *scene, const struct authority *leaf,
            span_equal(blob_span(&chain.items[0]), authority_der(intermediate));
 }
 
-int64_t scene_count(struct scene *scene)
-{
-    int64_t count = 0;
-
-    ck_ok(certificates_count(scene->life.inventory, &count, &err));
-    return count;
-}
-
 bool scene_pair_fits(const struct scene *scene)
 {
     AUTO_BLOB struct blob leaf = {0};
@@ -761,50 +709,4 @@ bool scene_pair_fits(const struct scene *scene)
     ck_ok(installed_pair(scene, &leaf, &chain, &err));
     ck_ok(file_read(scene->key_file, BUF_MAX_PEM, &key, &err));
     return key_fits_cert(blob_span(&key), blob_span(&leaf));
-}
-
-int scene_leftovers(const struct scene *scene)
-{
-    DIR *dir = opendir(scene->dir);
-    int count = 0;
-
-    ck_assert_ptr_nonnull(dir);
-    for (const struct dirent *entry; (entry = readdir(dir));)
-        count += strstr(entry->d_name, ".unlapsed-") != NULL;
-    closedir(dir);
-    return count;
-}
-
-int scene_mails(const struct scene *scene, const char *kind)
-{
-    AUTO_BLOB struct blob text = {0};
-    AUTO_FREE char *word = mem_printf("%s ", kind);
-    int count = 0;
-
-    ck_ok(file_read(scene->mail_file, BUF_MAX_MAIL, &text, &err));
-    for (const char *line = (const char *)text.data; *line != '\0'; line += strcspn(line, "\n") + 1)
-        count += strncmp(line, word, strlen(word)) == 0;
-    return count;
-}
-
-struct counting {
-    const char *kind;
-    int count;
-};
-
-static int count_event(void *self, const struct event_row *row, struct error *ret_err)
-{
-    struct counting *counting = self;
-
-    (void)ret_err;
-    counting->count += strcmp(row->kind, counting->kind) == 0;
-    return 0;
-}
-
-int scene_events(struct scene *scene, const char *kind)
-{
-    struct counting counting = {kind, 0};
-
-    ck_ok(events_each(scene->life.inventory, 0, 1000, count_event, &counting, &err));
-    return counting.count;
 }
