@@ -299,6 +299,34 @@ int file_sync_dir(int dir, const char *name, struct error *err)
     return sync_dir(dir, name, err);
 }
 
+int file_write_fd(int fd, const char *name, struct span data, struct error *err)
+{
+    return write_all(fd, data) < 0 ? error_set_errno(err, errno, "file %s: cannot write", name) : 0;
+}
+
+int file_sync(int fd, const char *name, struct error *err)
+{
+    if (struck("fsync") || fsync(fd) < 0)
+        return error_set_errno(err, errno, "file %s: cannot sync", name);
+    return 0;
+}
+
+int file_link_at(int dir, const char *from, const char *to, struct error *err)
+{
+    struct stat one, other;
+
+    if (!struck("link") && linkat(dir, from, dir, to, 0) == 0)
+        return 0;
+    int failed = errno;
+    if (failed == ENOENT)
+        return 0;
+    if (failed == EEXIST && fstatat(dir, from, &one, AT_SYMLINK_NOFOLLOW) == 0 &&
+        fstatat(dir, to, &other, AT_SYMLINK_NOFOLLOW) == 0 && one.st_dev == other.st_dev &&
+        one.st_ino == other.st_ino)
+        return 0;
+    return error_set_errno(err, failed, "file %s: cannot link to %s", from, to);
+}
+
 int file_rename_at(int dir, const char *from, const char *to, struct error *err)
 {
     if (struck("rename") || renameat(dir, from, dir, to) < 0)

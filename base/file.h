@@ -79,9 +79,16 @@ int file_create_unsynced_at(int dir, const char *name, struct span data, struct 
                             struct error *err);
 int file_sync_all(int dir, const char *name, struct error *err);
 int file_sync_dir(int dir, const char *name, struct error *err);
+/* All of it, at the descriptor's place; `name` is for the error sentence. */
+int file_write_fd(int fd, const char *name, struct span data, struct error *err);
+/* What was written through another descriptor of the file, too. */
+int file_sync(int fd, const char *name, struct error *err);
 
 /* Renames within one directory, replacing atomically, and syncs the directory. */
 int file_rename_at(int dir, const char *from, const char *to, struct error *err);
+/* Gives a file a second name in its directory, which is not synced; success when `to` is that file
+ * already and when there is no `from`. E_EXISTS when `to` is another one. */
+int file_link_at(int dir, const char *from, const char *to, struct error *err);
 
 /* Creates a temporary beside name (".NAME.unlapsed-new", a long NAME cut) and renames it over name.
  * The temporary that a crash left goes with the next call; two calls at once for one name get into
@@ -108,8 +115,8 @@ void file_close(int *fd);
 
 /*
  * The seam of the fault loop (tests only): called before each system call that changes the disk
- * with its name ("open", "write", "fsync", "rename", "unlink"); a return other than 0 is the errno
- * the call fails with. NULL removes it.
+ * with its name ("open", "write", "fsync", "link", "rename", "unlink"); a return other than 0 is
+ * the errno the call fails with. NULL removes it.
  */
 typedef int (*file_fault_fn)(void *self, const char *call);
 void file_fault_set(file_fault_fn fault, void *self);

@@ -28,9 +28,9 @@ int lane_renewals(struct lane *lane, utc_t *ret_at, struct error *err)
         lane->planning = true;
     }
     int rc = life_step(&lane->life, false, ret_at, err);
-    if (!lane->planning || (rc < 0 && rc != E_NOT_FOUND))
-        return rc;
-    return plan_more(lane, err);
+    if (lane->planning && (rc == 0 || rc == E_NOT_FOUND))
+        return plan_more(lane, err);
+    return rc == E_NOT_FOUND ? life_rest(&lane->life, err) : rc;
 }
 
 int lane_deployments(struct lane *lane, utc_t *ret_at, struct error *err)
@@ -41,6 +41,31 @@ int lane_deployments(struct lane *lane, utc_t *ret_at, struct error *err)
 int lane_mail(struct lane *lane, utc_t *ret_at, struct error *err)
 {
     return life_send(&lane->life, ret_at, err);
+}
+
+static bool must_stop(void *self)
+{
+    const struct lane *lane = self;
+
+    return lane_is_held(lane) || damage_is_found(&lane->care->damage);
+}
+
+int lane_care(struct lane *lane, utc_t *ret_at, struct error *err)
+{
+    if (damage_is_found(&lane->care->damage))
+        return care_turn(lane->care, &lane->life, ret_at, err);
+    return life_backup(&lane->life, must_stop, lane, ret_at, err);
+}
+
+static bool is_held(void *self)
+{
+    return lane_is_held(self);
+}
+
+int lane_doctor(struct lane *lane, utc_t *ret_at, struct error *err)
+{
+    *ret_at = UTC_NEVER;
+    return doctor_step(lane->doctor, &lane->life, is_held, lane, err);
 }
 
 int lane_prune(struct lane *lane, utc_t *ret_at, struct error *err)
@@ -135,6 +160,13 @@ static void start(struct lane *lane)
     uv_queue_work(lane->timer.loop, &lane->work, work, after_work);
 }
 
+void lanes_share_threads(int lanes)
+{
+    AUTO_FREE char *text = mem_printf("%d", lanes);
+
+    setenv("UV_THREADPOOL_SIZE", text, 1);
+}
+
 void lane_init(struct lane *lane, uv_loop_t *loop)
 {
     uv_timer_init(loop, &lane->timer);
@@ -175,4 +207,12 @@ void lane_done(struct lane *lane)
 bool lane_is_busy(const struct lane *lane)
 {
     return lane->busy;
+}
+
+bool lanes_are_busy(const struct lane *lanes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lane_is_busy(&lanes[i]))
+            return true;
+    return false;
 }

@@ -11,7 +11,9 @@
 
 #include <uv.h>
 
+#include "daemon/care.h"
 #include "daemon/drop/drop.h"
+#include "daemon/life/doctor.h"
 #include "daemon/life/life.h"
 
 struct lane;
@@ -27,6 +29,9 @@ int lane_deployments(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_mail(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_prune(struct lane *lane, utc_t *ret_at, struct error *err);
 int lane_intake(struct lane *lane, utc_t *ret_at, struct error *err);
+/* Backups; and, once the inventory is damaged, the telling of it: the one lane that then runs. */
+int lane_care(struct lane *lane, utc_t *ret_at, struct error *err);
+int lane_doctor(struct lane *lane, utc_t *ret_at, struct error *err);
 
 /* What the intake lane (intake.c) remembers between two batches. */
 struct intake_state {
@@ -53,6 +58,8 @@ struct lane {
     struct drop *drop; /* of the intake lane, as the next two */
     const char *drop_path; /* borrowed */
     seconds_t drop_scan;
+    struct care *care;     /* of the care lane; borrowed */
+    struct doctor *doctor; /* of the doctor's lane; borrowed */
     /* Called on the loop's thread when the lane came to rest. */
     void (*rest)(void *self, bool did_something);
     void *self;
@@ -69,6 +76,8 @@ struct lane {
     utc_t next_at;
 };
 
+/* One thread for each lane, since each may be long at one piece of work; before any of it. */
+void lanes_share_threads(int lanes);
 /* The lane's timer becomes part of the loop; nothing runs before the first poke. The fields above
  * `private` are set. */
 void lane_init(struct lane *lane, uv_loop_t *loop);
@@ -83,5 +92,6 @@ bool lane_is_held(const struct lane *lane);
 void lane_done(struct lane *lane);
 void lane_intake_done(struct lane *lane);
 bool lane_is_busy(const struct lane *lane);
+bool lanes_are_busy(const struct lane *lanes, size_t count);
 
 #endif

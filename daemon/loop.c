@@ -1,28 +1,34 @@
 #include "daemon/loop.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <uv.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "daemon/api/api.h"
+#include "daemon/care.h"
 #include "daemon/jump.h"
 #include "daemon/lane.h"
-#include "daemon/lock.h"
+#include "daemon/reload.h"
+#include "daemon/surroundings.h"
 #include "daemon/systemd.h"
 #include "daemon/world.h"
 
 enum { DROP_PAUSE_MS = 200, TIDY_MS = 31000 };
 
-enum lane_id { LANE_RENEWALS, LANE_DEPLOYMENTS, LANE_MAIL, LANE_PRUNE, LANE_INTAKE, LANES };
+enum lane_id {
+    LANE_RENEWALS,
+    LANE_DEPLOYMENTS,
+    LANE_MAIL,
+    LANE_PRUNE,
+    LANE_INTAKE,
+    LANE_CARE,
+    LANE_DOCTOR,
+    LANES
+};
 
 struct loop {
     uv_loop_t uv;
@@ -31,14 +37,15 @@ struct loop {
     struct keep *keeper;
     struct real_world *world;
     struct drop *drop;
+    struct doctor *doctor;
     struct api *api;
     struct life api_life;
     struct lane lanes[LANES];
+    struct care care;
     uv_poll_t drop_poll, api_poll;
     uv_timer_t api_timer, drop_timer, watchdog, tidy;
     uv_signal_t hup, term, interrupt;
     utc_t started_at;
-    int lock_fd;
     struct jump jump;
     bool stopping;
 };
@@ -56,6 +63,9 @@ static void life_from(const struct loop *loop, struct inventory *inventory, stru
         .drop_shown = config->drop_shown,
         .requests = config->requests,
         .host = config->host,
+        .backups = config->backups,
+        .backups_every = config->backups_every,
+        .backups_keep = config->backups_keep,
         .erase_keys = config->drop_erase_keys,
         .mail_retry = config->mail_retry,
         .mail_retry_count = config->mail_retry_count,
@@ -70,84 +80,69 @@ static void tell_of_keeper(void *self, const char *text)
     log_warn("keeper-ended", "%s", text);
 }
 
-/* The sealing key must be the one that the inventory's keys were sealed with: a new one is made for
- * a new inventory only. */
+/* A new sealing key is made for a new inventory only. */
 static int open_keeper(struct loop *loop, struct inventory *inventory, struct error *err)
 {
-    AUTO_BLOB struct blob known = {0};
-    uint8_t id[8];
-    int found = inventory_value_get(inventory, "sealing-key-id", &known, err);
+    const struct config *config = loop->config;
+    AUTO_FREE char *id = NULL;
+    bool none = false;
+    int rc = life_seal_expected(inventory, &none, &id, err);
 
-    if (found < 0 && found != E_NOT_FOUND)
-        return found;
-    const struct keep_options options = {
-        .path = loop->config->sealing_key,
-        .create = found == E_NOT_FOUND,
-        .tell = tell_of_keeper,
-    };
-    int rc = keep_open(&options, &loop->keeper, err);
     if (rc < 0)
         return rc;
-    keep_id(loop->keeper, id);
-    if (found == E_NOT_FOUND)
-        return inventory_value_set(inventory, "sealing-key-id", span_of(id, sizeof id), err);
-    if (!span_equal(blob_span(&known), span_of(id, sizeof id)))
-        return error_set(err, E_CORRUPT,
-                         "sealing key %s: is not the one that inventory %s was sealed with; put "
-                         "the right one back",
-                         loop->config->sealing_key, loop->config->inventory);
-    return 0;
+    const struct keep_options options = {
+        .path = config->sealing_key,
+        .previous = config->sealing_key_previous,
+        .create = none,
+        .tell = tell_of_keeper,
+    };
+    rc = keep_open(&options, &loop->keeper, err);
+    if (rc == E_NOT_FOUND && !none)
+        return error_set(err, rc,
+                         "sealing key %s: is not there, and nothing in inventory %s opens without "
+                         "it: wanted the one with the id %s: put it back",
+                         config->sealing_key, config->inventory, id);
+    return rc;
 }
 
-static int make_state_folder(const char *path, struct error *err)
-{
-    AUTO_FREE char *folder = mem_strdup(path);
-    char *slash = strrchr(folder, '/');
-
-    if (!slash || slash == folder)
-        return 0;
-    *slash = '\0';
-    return file_make_dirs(folder, 0755, err);
-}
-
+/* All lanes, but those without an inventory are never started. */
 static int open_lanes(struct loop *loop, struct error *err)
 {
-    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail, lane_prune,
-                                        lane_intake};
-    static const char *const names[LANES] = {"renewals", "deployments", "mail", "prune", "intake"};
+    static const lane_fn runs[LANES] = {lane_renewals, lane_deployments, lane_mail,  lane_prune,
+                                        lane_intake,   lane_care,        lane_doctor};
+    static const char *const names[LANES] = {"renewals", "deployments", "mail",  "prune",
+                                             "intake",   "care",        "doctor"};
 
     for (size_t i = 0; i < LANES; i++) {
         struct inventory *inventory = NULL;
-        int rc = inventory_open(loop->config->inventory, &inventory, err);
+        int rc = damage_is_found(&loop->care.damage)
+                     ? 0
+                     : inventory_open(loop->config->inventory, &inventory, err);
         if (rc < 0)
             return rc;
+        if (inventory)
+            inventory_watch(inventory, &loop->care.damage);
         life_from(loop, inventory, &loop->lanes[i].life);
         loop->lanes[i].name = names[i];
         loop->lanes[i].run = runs[i];
     }
     loop->lanes[LANE_RENEWALS].other_rules = true;
+    loop->lanes[LANE_DOCTOR].doctor = loop->doctor;
     loop->lanes[LANE_INTAKE].drop = loop->drop;
     loop->lanes[LANE_INTAKE].drop_path = loop->config->drop;
     loop->lanes[LANE_INTAKE].drop_scan = loop->config->drop_scan;
     /* The other lanes shall have their turn while thousands of files come in. */
     loop->lanes[LANE_INTAKE].rounds = 4;
+    loop->lanes[LANE_CARE].care = &loop->care;
     loop->lanes[LANE_PRUNE].rounds = 4;
     return 0;
 }
 
-static int open_parts(struct loop *loop, struct error *err)
+static int open_work(struct loop *loop, struct error *err)
 {
-    struct inventory *inventory = NULL;
-    int rc = make_state_folder(loop->config->inventory, err);
+    struct inventory *inventory = loop->api_life.inventory;
+    int rc = open_keeper(loop, inventory, err);
 
-    if (rc == 0)
-        rc = lock_take(loop->config->inventory, &loop->lock_fd, err);
-    if (rc == 0)
-        rc = inventory_open(loop->config->inventory, &inventory, err);
-    if (rc < 0)
-        return rc;
-    loop->api_life.inventory = inventory;
-    rc = open_keeper(loop, inventory, err);
     if (rc == 0)
         rc = world_open(loop->config, loop->keeper, &loop->world, err);
     if (rc == 0)
@@ -156,10 +151,37 @@ static int open_parts(struct loop *loop, struct error *err)
         drop_expect_mount(loop->drop);
     if (rc == 0) {
         life_from(loop, inventory, &loop->api_life);
+        rc = life_seal_start(&loop->api_life, loop->config->sealing_key, err);
+    }
+    if (rc == 0) {
         life_trail_sign_again(&loop->api_life);
         rc = life_plan_begin(&loop->api_life, false, err);
     }
-    return rc < 0 ? rc : open_lanes(loop, err);
+    return rc;
+}
+
+/* Without keys, drop folder and work: only what answers and tells. */
+static int open_damaged(struct loop *loop, struct error *err)
+{
+    int rc = loop->world ? 0 : world_open(loop->config, loop->keeper, &loop->world, err);
+
+    life_from(loop, loop->api_life.inventory, &loop->api_life);
+    return rc;
+}
+
+static int open_parts(struct loop *loop, struct error *err)
+{
+    int rc = care_open(&loop->care, loop->config, &loop->api_life.inventory, err);
+
+    if (rc == 0 && !damage_is_found(&loop->care.damage))
+        rc = open_work(loop, err);
+    if (damage_is_found(&loop->care.damage))
+        rc = open_damaged(loop, err);
+    if (rc < 0)
+        return rc;
+    loop->doctor = doctor_new(surroundings_checks, surroundings_count, &loop->config);
+    doctor_ask(loop->doctor, true, clock_now());
+    return open_lanes(loop, err);
 }
 
 static void poke_all(void *self)
@@ -167,7 +189,7 @@ static void poke_all(void *self)
     struct loop *loop = self;
 
     for (size_t i = 0; i < LANES; i++)
-        if (i != LANE_INTAKE)
+        if (i != LANE_INTAKE && care_lets_run(&loop->care, &loop->lanes[i]))
             lane_poke(&loop->lanes[i]);
 }
 
@@ -180,31 +202,22 @@ static void hold_all(struct loop *loop)
 static void release_all(struct loop *loop)
 {
     for (size_t i = 0; i < LANES; i++)
-        lane_release(&loop->lanes[i]);
-}
-
-static bool is_busy(const struct loop *loop)
-{
-    for (size_t i = 0; i < LANES; i++)
-        if (lane_is_busy(&loop->lanes[i]))
-            return true;
-    return false;
+        if (care_lets_run(&loop->care, &loop->lanes[i]))
+            lane_release(&loop->lanes[i]);
 }
 
 static struct api_context api_context_of(struct loop *loop)
 {
-    return (struct api_context){&loop->api_life, loop->config, poke_all, loop, loop->started_at};
-}
-
-/* What a running daemon cannot change keeps its old value, and says so. */
-static void keep_path(const char *what, char **old, char **new)
-{
-    if (strcmp(*old, *new) == 0)
-        return;
-    log_warn("needs-restart", "%s: %s takes effect after a restart, %s stays in use", what, *new,
-             *old);
-    free(*new);
-    *new = mem_strdup(*old);
+    return (struct api_context){
+        .life = &loop->api_life,
+        .config = loop->config,
+        .doctor = loop->doctor,
+        .poke = poke_all,
+        .damage = care_tell,
+        .care = &loop->care,
+        .self = loop,
+        .started_at = loop->started_at,
+    };
 }
 
 /* In force for everything that begins from now on. */
@@ -221,12 +234,13 @@ static void put_into_force(struct loop *loop, struct config *config, struct real
         life_from(loop, loop->lanes[i].life.inventory, &loop->lanes[i].life);
     loop->lanes[LANE_INTAKE].drop_path = config->drop;
     loop->lanes[LANE_INTAKE].drop_scan = config->drop_scan;
-    drop_set_settle(loop->drop, config->drop_settle);
+    if (loop->drop)
+        drop_set_settle(loop->drop, config->drop_settle);
     struct api_context context = api_context_of(loop);
     api_set_context(loop->api, &context);
     world_close(old_world);
     config_free(old_config);
-    if (life_plan_begin(&loop->api_life, false, &err) < 0)
+    if (!damage_is_found(&loop->care.damage) && life_plan_begin(&loop->api_life, false, &err) < 0)
         log_error("not-planned", "%s", err.text);
     loop->lanes[LANE_RENEWALS].other_rules = true;
     log_notice("config", "the new configuration is in force");
@@ -241,10 +255,7 @@ static void adopt_config(struct loop *loop)
     struct error err = {0};
 
     loop->next_config = NULL;
-    keep_path("inventory", &loop->config->inventory, &config->inventory);
-    keep_path("sealing-key", &loop->config->sealing_key, &config->sealing_key);
-    keep_path("socket", &loop->config->socket, &config->socket);
-    keep_path("drop.folder", &loop->config->drop, &config->drop);
+    reload_keep(loop->config, config);
     if (world_open(config, loop->keeper, &world, &err) < 0) {
         log_error("config-refused", "the configuration stays as it was: %s", err.text);
         config_free(config);
@@ -287,11 +298,11 @@ static void on_rest(void *self, bool did_something)
     struct loop *loop = self;
 
     if (loop->stopping) {
-        if (!is_busy(loop))
+        if (!lanes_are_busy(loop->lanes, LANES))
             close_handles(loop);
         return;
     }
-    if (loop->next_config && !is_busy(loop))
+    if (loop->next_config && !lanes_are_busy(loop->lanes, LANES))
         adopt_config(loop);
     if (did_something) {
         poke_all(loop);
@@ -373,7 +384,7 @@ static void on_hup(uv_signal_t *signal, int number)
     config_free(loop->next_config);
     loop->next_config = config;
     hold_all(loop);
-    if (!is_busy(loop))
+    if (!lanes_are_busy(loop->lanes, LANES))
         adopt_config(loop);
 }
 
@@ -387,7 +398,7 @@ static void on_end(uv_signal_t *signal, int number)
     systemd_notify("STOPPING=1");
     loop->stopping = true;
     hold_all(loop);
-    if (!is_busy(loop))
+    if (!lanes_are_busy(loop->lanes, LANES))
         close_handles(loop);
 }
 
@@ -409,6 +420,17 @@ static void close_handles(struct loop *loop)
     uv_walk(&loop->uv, close_one, NULL);
 }
 
+static void start_drop(struct loop *loop)
+{
+    uv_timer_init(&loop->uv, &loop->drop_timer);
+    loop->drop_timer.data = loop;
+    if (!loop->drop || drop_watch_fd(loop->drop) < 0)
+        return;
+    uv_poll_init(&loop->uv, &loop->drop_poll, drop_watch_fd(loop->drop));
+    loop->drop_poll.data = loop;
+    uv_poll_start(&loop->drop_poll, UV_READABLE, on_drop_event);
+}
+
 static void start_signals(struct loop *loop)
 {
     uv_signal_init(&loop->uv, &loop->hup);
@@ -428,19 +450,15 @@ static void start_handles(struct loop *loop)
     loop->jump.fn = on_jump;
     loop->jump.self = loop;
     jump_init(&loop->jump, &loop->uv);
+    care_start(&loop->care, &loop->uv, loop->lanes, LANES, &loop->lanes[LANE_CARE]);
+    start_drop(loop);
     uv_timer_init(&loop->uv, &loop->api_timer);
     uv_timer_init(&loop->uv, &loop->watchdog);
     uv_timer_init(&loop->uv, &loop->tidy);
     uv_poll_init(&loop->uv, &loop->api_poll, api_fd(loop->api));
-    uv_timer_init(&loop->uv, &loop->drop_timer);
-    loop->api_timer.data = loop->drop_timer.data = loop->api_poll.data = loop;
+    loop->api_timer.data = loop->api_poll.data = loop;
     loop->tidy.data = loop;
     uv_poll_start(&loop->api_poll, UV_READABLE, on_api_event);
-    if (drop_watch_fd(loop->drop) >= 0) {
-        uv_poll_init(&loop->uv, &loop->drop_poll, drop_watch_fd(loop->drop));
-        loop->drop_poll.data = loop;
-        uv_poll_start(&loop->drop_poll, UV_READABLE, on_drop_event);
-    }
     if (watchdog_ms > 0)
         uv_timer_start(&loop->watchdog, on_watchdog, 0, watchdog_ms);
     tidy_later(loop);
@@ -448,7 +466,10 @@ static void start_handles(struct loop *loop)
         loop->lanes[i].rest = on_rest;
         loop->lanes[i].self = loop;
         lane_init(&loop->lanes[i], &loop->uv);
-        lane_poke(&loop->lanes[i]);
+        if (care_lets_run(&loop->care, &loop->lanes[i]))
+            lane_poke(&loop->lanes[i]);
+        else
+            lane_hold(&loop->lanes[i]);
     }
 }
 
@@ -458,26 +479,28 @@ static void loop_done(struct loop *loop)
     for (size_t i = 0; i < LANES; i++)
         lane_done(&loop->lanes[i]);
     inventory_close(loop->api_life.inventory);
+    doctor_free(loop->doctor);
     drop_close(loop->drop);
     world_close(loop->world);
     keep_close(loop->keeper);
     config_free(loop->next_config);
     config_free(loop->config);
     jump_done(&loop->jump);
-    file_close(&loop->lock_fd);
+    care_done(&loop->care);
 }
 
 int loop_run(struct config *config, struct error *err)
 {
-    struct loop loop = {
-        .config = config, .started_at = clock_now(), .lock_fd = -1, .jump = {.fd = -1}};
-    int rc = open_parts(&loop, err);
+    struct loop loop = {.config = config, .started_at = clock_now(), .jump = {.fd = -1}};
 
+    care_init(&loop.care, config->inventory);
+    int rc = open_parts(&loop, err);
     if (rc == 0) {
         struct api_context context = api_context_of(&loop);
         rc = api_open(config->socket, &context, &loop.api, err);
     }
     if (rc == 0) {
+        lanes_share_threads(LANES);
         life_happened(&loop.api_life, "began", "unlapsed " UNLAPSED_VERSION);
         uv_loop_init(&loop.uv);
         start_handles(&loop);
@@ -486,6 +509,7 @@ int loop_run(struct config *config, struct error *err)
                    loop.config->inventory, loop.config->drop, loop.config->socket);
         systemd_notify("READY=1");
         uv_run(&loop.uv, UV_RUN_DEFAULT);
+        care_stop(&loop.care);
         uv_loop_close(&loop.uv);
         log_notice("stopped", "everything is written down");
     }

@@ -57,6 +57,28 @@ static int reseal(void *self, int64_t from_id, const struct sealed_key *from, in
     return keep_reseal(world->keeper, from_id, from, to_id, ret, err);
 }
 
+static int sealing_ids(void *self, struct sealing_ids *ret, struct error *err)
+{
+    const struct real_world *world = self;
+
+    (void)err;
+    keep_ids(world->keeper, ret);
+    return 0;
+}
+
+static int rotate(void *self, struct error *err)
+{
+    const struct real_world *world = self;
+
+    if (world->config->sealing_key_given)
+        return error_set(err, E_REFUSED,
+                         "sealing key %s: is a systemd credential, which unlapsed cannot replace: "
+                         "give a new one under that name, the present one as "
+                         "sealing-key-previous, and restart unlapsed",
+                         world->config->sealing_key);
+    return keep_rotate(world->keeper, err);
+}
+
 static int build_bundle(void *self, int64_t renewal_id, const struct sealed_key *key,
                         struct span leaf, const struct blobs *chain, struct bundle *ret,
                         struct error *err)
@@ -64,6 +86,14 @@ static int build_bundle(void *self, int64_t renewal_id, const struct sealed_key 
     const struct real_world *world = self;
 
     return keep_build_bundle(world->keeper, renewal_id, key, leaf, chain, ret, err);
+}
+
+static int check_key(void *self, int64_t renewal_id, const struct sealed_key *key, struct span csr,
+                     struct span cert, struct error *err)
+{
+    const struct real_world *world = self;
+
+    return keep_check(world->keeper, renewal_id, key, csr, cert, err);
 }
 
 static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN], struct error *err)
@@ -338,7 +368,10 @@ int world_open(const struct config *config, struct keep *keeper, struct real_wor
                       .make_request = make_request,
                       .seal = seal,
                       .reseal = reseal,
+                      .sealing_ids = sealing_ids,
+                      .rotate = rotate,
                       .build_bundle = build_bundle,
+                      .check_key = check_key,
                       .sign_off = sign_off,
                       .signed_off = signed_off,
                       .read_delivery = read_delivery,

@@ -27,7 +27,11 @@
     X(NOTICE_EXPIRED,       "expired") \
     X(NOTICE_KEY_DISCLOSED, "key-disclosed") \
     X(NOTICE_DROP_TROUBLE,  "drop-trouble") \
-    X(NOTICE_DROP_WELL,     "drop-well")
+    X(NOTICE_DROP_WELL,     "drop-well") \
+    X(NOTICE_BACKUP_TROUBLE, "backup-trouble") \
+    X(NOTICE_BACKUP_WELL,   "backup-well") \
+    X(NOTICE_DAMAGED,       "inventory-damaged") \
+    X(NOTICE_UNREADABLE,    "unreadable")
 /* clang-format on */
 
 enum notice_kind {
@@ -74,6 +78,7 @@ bool notice_kind_parse(const char *text, enum notice_kind *ret);
     X("retry_at",        "when the next try is") \
     X("missing",         "what has not arrived: a chain's issuer, the certificate itself") \
     X("file",            "the delivery's file name") \
+    X("backup",          "the newest good backup of the inventory, with its path") \
     X("recipients",      "everybody who is told, by comma and space") \
     X("csr",             "BLOCK the request in PEM") \
     X("next",            "what happens next, by whom and when; one sentence") \

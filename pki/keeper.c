@@ -1,5 +1,6 @@
 #include "pki/keeper.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include <openssl/err.h>
@@ -9,10 +10,12 @@
 #include "pki/crypto.h"
 #include "pki/csr.h"
 #include "pki/private_key.h"
-#include "pki/seal.h"
+#include "pki/ring.h"
 
 struct keeper {
-    uint8_t key[SEAL_KEY_LEN];
+    char *path;
+    pthread_mutex_t *lock; /* of the ring */
+    struct ring *ring;
 };
 
 const char *key_type_text(enum key_type type)
@@ -29,8 +32,15 @@ const char *key_type_text(enum key_type type)
 int keeper_open(const char *path, bool create, struct keeper **ret, struct error *err)
 {
     struct keeper *keeper = mem_alloc(1, sizeof *keeper);
-    int rc = seal_load_key(path, create, keeper->key, err);
 
+    /* New and old keys stand beside the file itself, also where the path is a link to it. */
+    keeper->path = realpath(path, NULL);
+    if (!keeper->path)
+        keeper->path = mem_strdup(path);
+    keeper->ring = mem_alloc(1, sizeof *keeper->ring);
+    keeper->lock = mem_alloc(1, sizeof *keeper->lock);
+    pthread_mutex_init(keeper->lock, NULL);
+    int rc = ring_load(keeper->path, create, keeper->ring, err);
     if (rc < 0) {
         keeper_free(keeper);
         return rc;
@@ -43,42 +53,119 @@ void keeper_free(struct keeper *keeper)
 {
     if (!keeper)
         return;
-    mem_wipe(keeper, sizeof *keeper);
+    ring_wipe(keeper->ring);
+    free(keeper->ring);
+    pthread_mutex_destroy(keeper->lock);
+    free(keeper->lock);
+    free(keeper->path);
     free(keeper);
 }
 
-void keeper_id(const struct keeper *keeper, uint8_t ret[8])
+int keeper_open_previous(struct keeper *keeper, const char *path, struct error *err)
 {
-    static const uint8_t purpose[] = "unlapsed: the name of this sealing key";
-    uint8_t digest[EVP_MAX_MD_SIZE] = {0};
-    unsigned len = 0;
-
-    HMAC(EVP_sha256(), keeper->key, SEAL_KEY_LEN, purpose, sizeof purpose - 1, digest, &len);
-    memcpy(ret, digest, 8);
+    pthread_mutex_lock(keeper->lock);
+    int rc = ring_add_file(keeper->ring, path, err);
+    pthread_mutex_unlock(keeper->lock);
+    return rc;
 }
 
-int keeper_sign_off(struct keeper *keeper, struct span message, uint8_t ret_mac[SHA256_LEN],
-                    struct error *err)
+int keeper_rotate(struct keeper *keeper, struct error *err)
+{
+    pthread_mutex_lock(keeper->lock);
+    int rc = ring_rotate(keeper->ring, keeper->path, err);
+    pthread_mutex_unlock(keeper->lock);
+    return rc;
+}
+
+void keeper_id(const struct keeper *keeper, uint8_t ret[SEALING_ID_LEN])
+{
+    pthread_mutex_lock(keeper->lock);
+    memcpy(ret, keeper->ring->keys[0].id, SEALING_ID_LEN);
+    pthread_mutex_unlock(keeper->lock);
+}
+
+void keeper_ids(const struct keeper *keeper, struct sealing_ids *ret)
+{
+    pthread_mutex_lock(keeper->lock);
+    ret->count = keeper->ring->count;
+    for (size_t i = 0; i < ret->count; i++)
+        memcpy(ret->items[i], keeper->ring->keys[i].id, SEALING_ID_LEN);
+    pthread_mutex_unlock(keeper->lock);
+}
+
+bool sealing_ids_has(const struct sealing_ids *ids, const uint8_t id[SEALING_ID_LEN])
+{
+    for (size_t i = 0; i < ids->count; i++)
+        if (memcmp(ids->items[i], id, SEALING_ID_LEN) == 0)
+            return true;
+    return false;
+}
+
+/* The key that seals: a copy, wiped by AUTO_SEAL_KEY, since it may be replaced meanwhile. */
+static void pick_sealing(const struct keeper *keeper, struct seal_key *ret)
+{
+    pthread_mutex_lock(keeper->lock);
+    *ret = keeper->ring->keys[0];
+    pthread_mutex_unlock(keeper->lock);
+}
+
+static int sign_off_with(const struct seal_key *with, struct span message,
+                         uint8_t ret_mac[SHA256_LEN], struct error *err)
 {
     static const uint8_t purpose[] = "unlapsed: the key that signs off";
     uint8_t key[SHA256_LEN];
     bool done =
-        HMAC(EVP_sha256(), keeper->key, SEAL_KEY_LEN, purpose, sizeof purpose - 1, key, NULL) &&
+        HMAC(EVP_sha256(), with->secret, SEAL_KEY_LEN, purpose, sizeof purpose - 1, key, NULL) &&
         HMAC(EVP_sha256(), key, sizeof key, message.data, message.len, ret_mac, NULL);
 
     mem_wipe(key, sizeof key);
     return done ? 0 : crypto_error(err, E_CRYPTO, "sealing key: cannot sign off");
 }
 
+int keeper_sign_off(struct keeper *keeper, struct span message, uint8_t ret_mac[SHA256_LEN],
+                    struct error *err)
+{
+    AUTO_SEAL_KEY struct seal_key key = {0};
+
+    pick_sealing(keeper, &key);
+    return sign_off_with(&key, message, ret_mac, err);
+}
+
 int keeper_signed_off(struct keeper *keeper, struct span message, const uint8_t mac[SHA256_LEN],
                       bool *ret, struct error *err)
 {
-    uint8_t own[SHA256_LEN];
-    int rc = keeper_sign_off(keeper, message, own, err);
+    bool found = false;
+    int rc = 0;
 
+    pthread_mutex_lock(keeper->lock);
+    for (size_t i = 0; rc == 0 && !found && i < keeper->ring->count; i++) {
+        uint8_t own[SHA256_LEN];
+
+        rc = sign_off_with(&keeper->ring->keys[i], message, own, err);
+        found = rc == 0 && CRYPTO_memcmp(own, mac, SHA256_LEN) == 0;
+    }
+    pthread_mutex_unlock(keeper->lock);
     if (rc == 0)
-        *ret = CRYPTO_memcmp(own, mac, SHA256_LEN) == 0;
+        *ret = found;
     return rc;
+}
+
+/* The plain key in what was sealed, whichever of our keys it was sealed under. */
+static int open_sealed(const struct keeper *keeper, int64_t renewal_id,
+                       const struct sealed_key *sealed, struct blob *ret, struct error *err)
+{
+    AUTO_SEAL_KEY struct seal_key key = {0};
+    uint8_t id[SEALING_ID_LEN];
+    int rc = seal_id(blob_span(&sealed->sealed), id, err);
+
+    if (rc < 0)
+        return rc;
+    pthread_mutex_lock(keeper->lock);
+    rc = ring_find(keeper->ring, id, &key, err);
+    pthread_mutex_unlock(keeper->lock);
+    return rc < 0 ? rc
+                  : seal_unlock(&key, renewal_id, sealed->spki_sha256, blob_span(&sealed->sealed),
+                                ret, err);
 }
 
 void sealed_key_done(struct sealed_key *key)
@@ -90,13 +177,15 @@ void sealed_key_done(struct sealed_key *key)
 static int seal(const struct keeper *keeper, int64_t renewal_id, const EVP_PKEY *key,
                 const uint8_t spki_sha256[SHA256_LEN], struct sealed_key *ret, struct error *err)
 {
+    AUTO_SEAL_KEY struct seal_key under = {0};
     AUTO_SECRET struct blob der = {0};
     struct sealed_key out = {0};
     int rc = private_key_to_der(key, &der, err);
 
+    pick_sealing(keeper, &under);
     memcpy(out.spki_sha256, spki_sha256, SHA256_LEN);
     if (rc == 0)
-        rc = seal_lock(keeper->key, renewal_id, spki_sha256, blob_span(&der), &out.sealed, err);
+        rc = seal_lock(&under, renewal_id, spki_sha256, blob_span(&der), &out.sealed, err);
     if (rc == 0)
         *ret = out;
     return rc;
@@ -139,12 +228,13 @@ int keeper_seal(struct keeper *keeper, int64_t renewal_id, struct span key, stru
 int keeper_reseal(struct keeper *keeper, int64_t from_id, const struct sealed_key *from,
                   int64_t to_id, struct blob *ret, struct error *err)
 {
+    AUTO_SEAL_KEY struct seal_key under = {0};
     AUTO_SECRET struct blob der = {0};
-    int rc =
-        seal_unlock(keeper->key, from_id, from->spki_sha256, blob_span(&from->sealed), &der, err);
+    int rc = open_sealed(keeper, from_id, from, &der, err);
 
+    pick_sealing(keeper, &under);
     if (rc == 0)
-        rc = seal_lock(keeper->key, to_id, from->spki_sha256, blob_span(&der), ret, err);
+        rc = seal_lock(&under, to_id, from->spki_sha256, blob_span(&der), ret, err);
     return rc;
 }
 
@@ -153,8 +243,7 @@ static int unseal(const struct keeper *keeper, int64_t renewal_id, const struct 
                   struct blob *ret_der, EVP_PKEY **ret, struct error *err)
 {
     AUTO_SECRET struct blob der = {0};
-    int rc =
-        seal_unlock(keeper->key, renewal_id, key->spki_sha256, blob_span(&key->sealed), &der, err);
+    int rc = open_sealed(keeper, renewal_id, key, &der, err);
 
     if (rc < 0)
         return rc;

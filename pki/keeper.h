@@ -43,18 +43,43 @@ struct subject {
 
 struct keeper;
 
+enum { SEALING_ID_LEN = 8, SEALING_KEYS_MAX = 16 };
+
 /*
  * Opens the sealing key: 32 raw bytes in a file of mode 0600 (or a systemd credential, 0400). A
  * missing file is made, synced, 0600 before its first byte, when `create`. E_CORRUPT when it has
  * another length, E_DENIED when group or others may read it, E_NOT_FOUND when missing and not to be
- * created.
+ * created. The files PATH.old-*, which keeper_rotate leaves, are opened too: what was sealed under
+ * one of them opens. A keeper may be used by several threads at once.
  */
 int keeper_open(const char *path, bool create, struct keeper **ret, struct error *err);
 void keeper_free(struct keeper *keeper);
 
+/* One more key that only opens what was sealed under it: where an administrator replaces the key
+ * and names the one before. Codes as keeper_open. */
+int keeper_open_previous(struct keeper *keeper, const char *path, struct error *err);
+
+/*
+ * From its return on everything is sealed under a new key, which stands in the keeper's file; the
+ * one before stays beside it as PATH.old-ID and goes on opening. Nothing is sealed anew here: that
+ * is keeper_reseal, key by key. A kill at any instant leaves either key in the file, whole, and the
+ * old one on the disk; repeating it after a failure is safe. E_TOO_LARGE when too many old keys lie
+ * there, E_CORRUPT when the file holds a key that is not ours. Writes files: for a keeper that
+ * confines itself, before that.
+ */
+int keeper_rotate(struct keeper *keeper, struct error *err);
+
 /* Names the sealing key without telling it: the first 8 bytes of a derived hash. An inventory
  * records it, so a wrong key is found at start. */
-void keeper_id(const struct keeper *keeper, uint8_t ret[8]);
+void keeper_id(const struct keeper *keeper, uint8_t ret[SEALING_ID_LEN]);
+
+/* All that a keeper has: the first one seals, each of them opens. */
+struct sealing_ids {
+    uint8_t items[SEALING_KEYS_MAX][SEALING_ID_LEN];
+    size_t count;
+};
+void keeper_ids(const struct keeper *keeper, struct sealing_ids *ret);
+bool sealing_ids_has(const struct sealing_ids *ids, const uint8_t id[SEALING_ID_LEN]);
 
 /* Proves later that whoever held this sealing key has seen the message: HMAC-SHA256 under a key
  * that is derived for nothing else. */
@@ -88,7 +113,8 @@ int keeper_make_request(struct keeper *keeper, int64_t renewal_id,
 int keeper_seal(struct keeper *keeper, int64_t renewal_id, struct span key, struct sealed_key *ret,
                 struct error *err);
 
-/* The same key sealed for another renewal. E_CORRUPT when it does not open. */
+/* The same key sealed for another renewal, or for the same one under the key in force. E_CORRUPT
+ * when it does not open. */
 int keeper_reseal(struct keeper *keeper, int64_t from_id, const struct sealed_key *from,
                   int64_t to_id, struct blob *ret, struct error *err);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 #include "base/file.h"
@@ -47,7 +48,24 @@ static int check_access(int fd, const char *path, struct error *err)
     return 0;
 }
 
-static int read_key(const char *path, uint8_t ret[SEAL_KEY_LEN], struct error *err)
+void seal_key_wipe(struct seal_key *key)
+{
+    mem_wipe(key, sizeof *key);
+}
+
+static int name_key(struct seal_key *key, struct error *err)
+{
+    static const uint8_t purpose[] = "unlapsed: the name of this sealing key";
+    uint8_t digest[EVP_MAX_MD_SIZE] = {0};
+    unsigned len = 0;
+
+    if (!HMAC(EVP_sha256(), key->secret, SEAL_KEY_LEN, purpose, sizeof purpose - 1, digest, &len))
+        return crypto_error(err, E_CRYPTO, "sealing key: cannot be named");
+    memcpy(key->id, digest, SEALING_ID_LEN);
+    return 0;
+}
+
+static int read_key(const char *path, struct seal_key *ret, struct error *err)
 {
     uint8_t data[SEAL_KEY_LEN + 1];
     AUTO_FD int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -65,9 +83,9 @@ static int read_key(const char *path, uint8_t ret[SEAL_KEY_LEN], struct error *e
                        SEAL_KEY_LEN, len > SEAL_KEY_LEN ? "more than " : "",
                        len > SEAL_KEY_LEN ? (ssize_t)SEAL_KEY_LEN : len);
     else
-        memcpy(ret, data, SEAL_KEY_LEN);
+        memcpy(ret->secret, data, SEAL_KEY_LEN);
     mem_wipe(data, sizeof data);
-    return rc;
+    return rc < 0 ? rc : name_key(ret, err);
 }
 
 /*
@@ -112,7 +130,7 @@ static int make_key(const char *path, struct error *err)
     return 0;
 }
 
-int seal_load_key(const char *path, bool create, uint8_t ret[SEAL_KEY_LEN], struct error *err)
+int seal_load_key(const char *path, bool create, struct seal_key *ret, struct error *err)
 {
     int rc = read_key(path, ret, err);
 
@@ -120,5 +138,86 @@ int seal_load_key(const char *path, bool create, uint8_t ret[SEAL_KEY_LEN], stru
         return rc;
     rc = make_key(path, err);
     /* What is in the file counts, also when it was us who wrote it. */
+    return rc < 0 ? rc : read_key(path, ret, err);
+}
+
+int seal_sync_folder(const char *path, struct error *err)
+{
+    AUTO_FD int dir = -1;
+    const char *name;
+    int rc = file_open_parent(path, &dir, &name, err);
+
+    if (rc < 0 || fsync(dir) == 0 || errno == EINVAL || errno == EROFS)
+        return rc;
+    return error_set_errno(err, errno, "sealing key %s: cannot sync its folder", path);
+}
+
+char *seal_old_path(const char *path, const uint8_t id[SEALING_ID_LEN])
+{
+    char hex[2 * SEALING_ID_LEN + 1];
+
+    return mem_printf("%s.old-%s", path, text_hex(id, SEALING_ID_LEN, hex));
+}
+
+static bool is_same(const struct seal_key *a, const struct seal_key *b)
+{
+    return memcmp(a->id, b->id, SEALING_ID_LEN) == 0;
+}
+
+/* The old key is on the disk under its own name before the file changes. */
+static int keep_old(const char *path, const struct seal_key *old, struct error *err)
+{
+    AUTO_SEAL_KEY struct seal_key there = {0};
+    AUTO_FREE char *kept = seal_old_path(path, old->id);
+    struct error why = {0};
+    int rc = read_key(kept, &there, &why);
+
+    /* It was kept before, by a change that got no further or that was undone by hand. */
+    if (rc == 0 && is_same(&there, old))
+        return 0;
+    if (rc != E_NOT_FOUND)
+        return error_set(err, E_EXISTS,
+                         "sealing key %s: wanted to keep the old key as %s, got another file there",
+                         path, kept);
+    rc = file_replace(kept, span_of(old->secret, SEAL_KEY_LEN), FILE_PRIVATE, err);
+    return rc < 0 ? error_wrap(err, rc, "sealing key %s: cannot keep the old one", path) : 0;
+}
+
+static int write_new(const char *path, struct error *err)
+{
+    uint8_t secret[SEAL_KEY_LEN];
+    int rc = 0;
+
+    if (RAND_priv_bytes(secret, sizeof secret) != 1)
+        rc = crypto_error(err, E_CRYPTO, "no random bytes");
+    if (rc == 0)
+        rc = file_replace(path, span_of(secret, sizeof secret), FILE_PRIVATE, err);
+    mem_wipe(secret, sizeof secret);
+    return rc < 0 ? error_wrap(err, rc, "sealing key %s: cannot replace it", path) : 0;
+}
+
+int seal_replace_key(const char *path, const struct seal_key *old, struct seal_key *ret,
+                     struct error *err)
+{
+    AUTO_SEAL_KEY struct seal_key there = {0}, kept = {0};
+    AUTO_FREE char *kept_path = seal_old_path(path, old->id);
+    char wanted[2 * SEALING_ID_LEN + 1], got[2 * SEALING_ID_LEN + 1];
+    int rc = read_key(path, &there, err);
+
+    if (rc < 0)
+        return rc;
+    if (!is_same(&there, old) && (read_key(kept_path, &kept, NULL) < 0 || !is_same(&kept, old)))
+        return error_set(err, E_CORRUPT,
+                         "sealing key %s: wanted the one in use, %s, got %s: put the right one "
+                         "back",
+                         path, text_hex(old->id, SEALING_ID_LEN, wanted),
+                         text_hex(there.id, SEALING_ID_LEN, got));
+    if (is_same(&there, old)) {
+        rc = keep_old(path, old, err);
+        if (rc == 0)
+            rc = write_new(path, err);
+    } else {
+        rc = seal_sync_folder(path, err);
+    }
     return rc < 0 ? rc : read_key(path, ret, err);
 }

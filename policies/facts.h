@@ -64,7 +64,40 @@ struct certificate_facts {
     /* expiry ladder: how many stages of the live certificate were told (counting skipped ones) */
     size_t ladder_told;
     utc_t expired_told_at; /* the last "expired" notice for the live certificate */
+    utc_t in_service_at; /* when the last target was verified to serve the accepted one; UTC_NEVER:
+                            one is not */
+    /* private keys that are kept and out of use: when the first of them went */
+    bool old_keys;
+    utc_t old_key_at;
 };
+
+/* One private key that is kept. Several renewals may have it: reissues, the same leaf under another
+ * chain. */
+struct key_facts {
+    int64_t order; /* of its request: newer ones are greater */
+    bool in_use;   /* by an open request, or by the newest accepted certificate */
+    bool matched;  /* a certificate for it was accepted */
+    bool withdrawn;
+    utc_t superseded_at, withdrawn_at; /* the latest */
+};
+
+/* What a key is measured by. */
+struct key_use {
+    utc_t retired_at;    /* of the certificate */
+    utc_t not_after;     /* of the newest accepted certificate; UTC_NEVER without one */
+    bool accepted;       /* there is one */
+    int64_t order;       /* of its request */
+    utc_t in_service_at; /* when the last target was verified to serve it; UTC_NEVER: one is not */
+};
+
+/*
+ * When a key went out of use; UTC_NEVER while it is in use or may be needed yet: as long as a
+ * certificate for it may come and be taken, and until what took its place is in service everywhere.
+ * Those of a retired certificate go when its last certificate has ended, too.
+ */
+utc_t policy_key_retired_at(const struct key_facts *key, const struct key_use *use);
+/* When it may be erased: unlike other times it never comes early because a clock was set back. */
+utc_t policy_key_erase_at(const struct policy *policy, utc_t key_retired_at);
 
 /* clang-format off */
 #define STATE_TABLE(X) \
@@ -124,7 +157,8 @@ enum state policy_state(const struct certificate_facts *facts, const struct poli
     X(ACTION_RECHAIN_AGAIN, "rechain again", OWNER_PERSON, "look again for a chain that does not end before the certificate") \
     X(ACTION_DEPLOY,       "deploy",       OWNER_DAEMON, "install on a target") \
     X(ACTION_TELL_EXPIRY,  "tell expiry",  OWNER_DAEMON, "tell people that it expires") \
-    X(ACTION_TELL_EXPIRED, "tell expired", OWNER_PERSON, "tell people that it has expired")
+    X(ACTION_TELL_EXPIRED, "tell expired", OWNER_PERSON, "tell people that it has expired") \
+    X(ACTION_ERASE_KEYS,   "erase keys",   OWNER_DAEMON, "erase private keys that are out of use")
 /* clang-format on */
 
 /* Who must move for the certificate to get on. */

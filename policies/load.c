@@ -227,11 +227,14 @@ static void read_trust(struct reader *reader, const struct yaml_node *map)
     }
 }
 
-static void read_delivered_keys(struct reader *reader, const struct yaml_node *map)
+static void read_keys(struct reader *reader, const struct yaml_node *map)
 {
     static const char *const words[] = {"refuse", "take", NULL};
     int index;
 
+    reader->draft->has[HAS_KEEP_RETIRED_KEYS] =
+        yaml_seconds(reader->yaml, map, "keep-retired-keys", 0, YEARS(100),
+                     &reader->draft->raw.keep_retired_keys);
     if (yaml_choice(reader->yaml, map, "delivered-keys", words, &index)) {
         reader->draft->raw.take_keys = index == 1;
         reader->draft->has[HAS_TAKE_KEYS] = true;
@@ -266,7 +269,7 @@ struct heir *policy_draft_read(struct yaml *yaml, const struct yaml_node *map)
     read_ladder(&reader, map);
     read_gates(&reader, map);
     read_trust(&reader, map);
-    read_delivered_keys(&reader, map);
+    read_keys(&reader, map);
     read_verify(&reader, map);
     draft->has[HAS_RECIPIENTS] =
         yaml_text_list(yaml, map, "recipients", POLICY_LIST_MAX, text_is_mail_address,

@@ -236,6 +236,8 @@ struct next policy_next(const struct certificate_facts *facts, const struct poli
 {
     struct next best = {.action = ACTION_NONE, .at = UTC_NEVER};
 
+    if (facts->old_keys)
+        offer(&best, ACTION_ERASE_KEYS, policy_key_erase_at(policy, facts->old_key_at));
     if (facts->retired_at != UTC_NEVER)
         return best;
     offer_deployments(&best, facts, policy, now);
@@ -260,7 +262,7 @@ utc_t policy_deadline(const struct certificate_facts *facts, const struct next *
 {
     utc_t end = facts->live_not_after;
 
-    if (next->action == ACTION_NONE)
+    if (next->action == ACTION_NONE || next->action == ACTION_ERASE_KEYS)
         return UTC_NEVER;
     if (facts->accepted)
         end = utc_min(end, utc_min(facts->not_after, facts->chain_not_after));

@@ -73,8 +73,9 @@ struct policy {
         issuers; /* allowed issuers, matched as text within the issuer's name; empty: any */
     struct text_list anchors; /* PEM files */
     bool system_anchors;
-    bool take_keys;       /* private keys in the drop folder become renewals, with the
-                             certificate that comes with them */
+    seconds_t keep_retired_keys; /* how long a private key is kept after it went out of use */
+    bool take_keys;              /* private keys in the drop folder become renewals, with the
+                                    certificate that comes with them */
     char *preferred_root; /* a part of the subject of the anchor that chains should end in, if they
                              can; NULL: none */
     bool aia; /* missing intermediates are asked for at the URLs that certificates name */

@@ -99,6 +99,7 @@ void policy_draft_inherit(struct policy_draft *draft, const struct policy *base)
     for (int gate = 0; gate < GATE_COUNT; gate++)
         policy->gates[gate] = FROM(HAS_GATES + gate)->gates[gate];
     policy->system_anchors = FROM(HAS_SYSTEM_ANCHORS)->system_anchors;
+    policy->keep_retired_keys = FROM(HAS_KEEP_RETIRED_KEYS)->keep_retired_keys;
     policy->take_keys = FROM(HAS_TAKE_KEYS)->take_keys;
     policy->aia = FROM(HAS_AIA)->aia;
     policy->verify_handshakes = FROM(HAS_HANDSHAKES)->verify_handshakes;

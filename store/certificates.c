@@ -17,6 +17,7 @@ void certificate_row_done(struct certificate_row *row)
     names_done(&row->names);
     free(row->next_action);
     free(row->state);
+    free(row->damaged);
     *row = (struct certificate_row){0};
 }
 
@@ -62,9 +63,9 @@ int certificates_add(struct inventory *inventory, const struct certificate_row *
     return rc;
 }
 
-static int read_row(struct statement *statement, struct certificate_row *ret, struct error *err)
+static struct certificate_row read_head(struct statement *statement)
 {
-    AUTO_CERTIFICATE struct certificate_row row = {0};
+    struct certificate_row row = {0};
 
     row.id = statement_read_int(statement);
     row.name = statement_read_text(statement);
@@ -79,6 +80,12 @@ static int read_row(struct statement *statement, struct certificate_row *ret, st
     row.state = statement_read_text(statement);
     row.ladder_told = (size_t)statement_read_int(statement);
     row.expired_told_at = statement_read_utc(statement);
+    return row;
+}
+
+static int read_row(struct statement *statement, struct certificate_row *ret, struct error *err)
+{
+    AUTO_CERTIFICATE struct certificate_row row = read_head(statement);
     int rc = san_read(statement->inventory,
                       "SELECT type, name FROM certificate_names WHERE certificate_id = ?"
                       " ORDER BY position",
@@ -118,6 +125,21 @@ int certificates_find(struct inventory *inventory, const char *name, struct cert
     return rc < 0 ? rc : read_row(&statement, ret, err);
 }
 
+int certificates_name(struct inventory *inventory, int64_t id, char **ret, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc =
+        statement_open(inventory, "SELECT name FROM certificates WHERE id = ?", &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_int(&statement, id);
+    rc = statement_one(&statement, err, "certificate %" PRId64, id);
+    if (rc == 0)
+        *ret = statement_read_text(&statement);
+    return rc;
+}
+
 static int ids_after(struct inventory *inventory, const char *after, size_t limit, struct ids *ret,
                      struct error *err)
 {
@@ -133,19 +155,50 @@ static int ids_after(struct inventory *inventory, const char *after, size_t limi
     return statement_ids(&statement, ret, err);
 }
 
-static int each(struct inventory *inventory, const struct ids *ids, certificate_fn fn, void *self,
-                struct error *err)
+/* What can be read of one whose names cannot. */
+static int get_damaged(struct inventory *inventory, int64_t id, const char *why,
+                       struct certificate_row *ret, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, "SELECT " COLUMNS " FROM certificates WHERE id = ?",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_int(&statement, id);
+    rc = statement_one(&statement, err, "certificate %" PRId64, id);
+    if (rc < 0)
+        return rc;
+    *ret = read_head(&statement);
+    ret->damaged = mem_strdup(why);
+    return 0;
+}
+
+int certificates_get_any(struct inventory *inventory, int64_t id, struct certificate_row *ret,
+                         struct error *err)
+{
+    struct error why = {0};
+    int rc = certificates_get(inventory, id, ret, &why);
+
+    if (rc == E_CORRUPT)
+        return get_damaged(inventory, id, why.text, ret, err);
+    return rc < 0 ? error_set(err, rc, "%s", why.text) : rc;
+}
+
+/* Each that can be read, and with `damaged` the others, too. */
+static int each(struct inventory *inventory, const struct ids *ids, bool damaged, certificate_fn fn,
+                void *self, struct error *err)
 {
     int rc = 0;
 
-    for (size_t i = 0; rc >= 0 && i < ids->count; i++) {
+    for (size_t i = 0; rc == 0 && i < ids->count; i++) {
         AUTO_CERTIFICATE struct certificate_row row = {0};
 
-        rc = certificates_get(inventory, ids->items[i], &row, err);
-        if (rc == 0)
+        rc = certificates_get_any(inventory, ids->items[i], &row, err);
+        if (rc == 0 && (damaged || !row.damaged))
             rc = fn(self, &row, err);
     }
-    return rc < 0 ? rc : 0;
+    return rc;
 }
 
 int certificates_each(struct inventory *inventory, const char *after, size_t limit,
@@ -154,24 +207,7 @@ int certificates_each(struct inventory *inventory, const char *after, size_t lim
     AUTO_IDS struct ids ids = {0};
     int rc = ids_after(inventory, after, limit, &ids, err);
 
-    return rc < 0 ? rc : each(inventory, &ids, fn, self, err);
-}
-
-int certificates_each_after(struct inventory *inventory, int64_t id, size_t limit,
-                            certificate_fn fn, void *self, struct error *err)
-{
-    AUTO_IDS struct ids ids = {0};
-    AUTO_STATEMENT struct statement statement = {0};
-    int rc = statement_open(
-        inventory, "SELECT id FROM certificates WHERE id > ? ORDER BY id LIMIT ?", &statement, err);
-
-    if (rc < 0)
-        return rc;
-    statement_bind_int(&statement, id);
-    statement_bind_int(&statement, (int64_t)limit);
-    rc = statement_ids(&statement, &ids, err);
-    statement_done(&statement);
-    return rc < 0 ? rc : each(inventory, &ids, fn, self, err);
+    return rc < 0 ? rc : each(inventory, &ids, true, fn, self, err);
 }
 
 static int ids_by_text(struct inventory *inventory, const char *sql, const char *text,
@@ -186,6 +222,33 @@ static int ids_by_text(struct inventory *inventory, const char *sql, const char 
     return statement_ids(&statement, ret, err);
 }
 
+static int ids_above(struct inventory *inventory, int64_t after, size_t limit, struct ids *ret,
+                     struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(
+        inventory, "SELECT id FROM certificates WHERE id > ? ORDER BY id LIMIT ?", &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_int(&statement, after);
+    statement_bind_int(&statement, (int64_t)limit);
+    return statement_ids(&statement, ret, err);
+}
+
+int certificates_after(struct inventory *inventory, int64_t after, size_t limit, certificate_fn fn,
+                       void *self, int64_t *ret_last, struct error *err)
+{
+    AUTO_IDS struct ids ids = {0};
+    int rc = ids_above(inventory, after, limit, &ids, err);
+
+    if (rc == 0)
+        rc = each(inventory, &ids, true, fn, self, err);
+    if (rc == 0)
+        *ret_last = ids.count > 0 ? ids.items[ids.count - 1] : 0;
+    return rc;
+}
+
 int certificates_by_first_name(struct inventory *inventory, const char *name, certificate_fn fn,
                                void *self, struct error *err)
 {
@@ -196,14 +259,14 @@ int certificates_by_first_name(struct inventory *inventory, const char *name, ce
                          name, &same, err);
 
     if (rc == 0)
-        rc = each(inventory, &same, fn, self, err);
+        rc = each(inventory, &same, false, fn, self, err);
     if (rc < 0 || !text_starts(name, "*."))
         return rc;
     rc = ids_by_text(inventory,
                      "SELECT certificate_id FROM certificate_names WHERE position = 0"
                      " AND substr(name, instr(name, '.') + 1) = ?1 AND name <> '*.' || ?1",
                      name + 2, &under, err);
-    return rc < 0 ? rc : each(inventory, &under, fn, self, err);
+    return rc < 0 ? rc : each(inventory, &under, false, fn, self, err);
 }
 
 int certificates_count(struct inventory *inventory, int64_t *ret, struct error *err)

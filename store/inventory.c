@@ -2,19 +2,23 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "store/damage.h"
 #include "store/migrate.h"
+#include "store/restore.h"
 #include "store/statement.h"
 
 enum {
     APPLICATION_ID = 0x554e4c50, /* "UNLP" */
     BUSY_MILLISECONDS = 10000,
     JOURNAL_SIZE_LIMIT = 16 << 20,
-    HEADER_LEN = 100 /* https://www.sqlite.org/fileformat2.html 1.3 */
+    STOP_EVERY = 1000, /* instructions of SQLite's machine */
+    HEADER_LEN = 100   /* https://www.sqlite.org/fileformat2.html 1.3 */
 };
 
 static int execute(struct inventory *inventory, const char *sql, struct error *err)
@@ -93,19 +97,18 @@ static int check_header(struct inventory *inventory, struct error *err)
     return 0;
 }
 
-static int open_database(struct inventory *inventory, struct error *err)
+static int open_database(struct inventory *inventory, const char *name, int how, struct error *err)
 {
-    int result = sqlite3_open_v2(inventory->path, &inventory->db,
-                                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-                                     SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
-                                 NULL);
+    int result = sqlite3_open_v2(
+        name, &inventory->db,
+        how | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE, NULL);
 
     if (!inventory->db)
         return error_set(err, E_IO, "inventory %s: %s", inventory->path, sqlite3_errstr(result));
     int rc = statement_error(inventory, result, err);
     if (rc < 0)
         return rc;
-    if (sqlite3_db_readonly(inventory->db, "main") != 0)
+    if ((how & SQLITE_OPEN_READWRITE) && sqlite3_db_readonly(inventory->db, "main") != 0)
         return error_set(err, E_DENIED, "inventory %s: may not be written", inventory->path);
     sqlite3_busy_timeout(inventory->db, BUSY_MILLISECONDS);
     sqlite3_db_config(inventory->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -171,7 +174,7 @@ static int bring_up(struct inventory *inventory, struct error *err)
     int rc = make_private(inventory->path, err);
 
     if (rc == 0)
-        rc = open_database(inventory, err);
+        rc = open_database(inventory, inventory->path, SQLITE_OPEN_READWRITE, err);
     if (rc == 0)
         rc = migrate_check(inventory, embedded_schema, err);
     /* It is ours: one that was copied back with a wider mode is made private again. */
@@ -217,11 +220,80 @@ int inventory_open(const char *path, struct inventory **ret, struct error *err)
     AUTO_FD int dir = -1;
     int rc = wait_for_others(path, &dir, err);
 
+    /* What was decided before a crash is done before anything is read. */
+    if (rc == 0)
+        rc = restore_finish(path, err);
     if (rc < 0)
         return rc;
     struct inventory *inventory = mem_alloc(1, sizeof *inventory);
     inventory->path = mem_strdup(path);
     rc = bring_up(inventory, err);
+    if (rc < 0)
+        inventory_close(inventory);
+    else
+        *ret = inventory;
+    return rc;
+}
+
+/* The path as a URI of SQLite (https://www.sqlite.org/uri.html). */
+static char *still_uri(const char *path)
+{
+    AUTO_FREE char *encoded = mem_alloc(3 * strlen(path) + 1, 1);
+    char *at = encoded;
+
+    for (const char *in = path; *in; in++) {
+        if (strchr("%?#", *in)) {
+            snprintf(at, 4, "%%%02X", (unsigned)*in);
+            at += 3;
+        } else {
+            *at++ = *in;
+        }
+    }
+    return mem_printf("file:%s?immutable=1", encoded);
+}
+
+/* A log that was not brought into the file, or its rollback journal. */
+static int has_nothing_beside(const char *path, struct error *err)
+{
+    static const char *const suffixes[] = {"-wal", "-journal"};
+    struct stat st;
+
+    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
+        AUTO_FREE char *beside = mem_printf("%s%s", path, suffixes[i]);
+
+        if (stat(beside, &st) == 0 && st.st_size > 0)
+            return error_set(err, E_REFUSED,
+                             "inventory %s: wanted a file that is whole by itself, got one whose "
+                             "last changes are in %s",
+                             path, beside);
+    }
+    return 0;
+}
+
+static int bring_up_still(struct inventory *inventory, struct error *err)
+{
+    AUTO_FREE char *uri = still_uri(inventory->path);
+    struct stat st;
+
+    if (stat(inventory->path, &st) < 0)
+        return error_set_errno(err, errno, "inventory %s: cannot look at", inventory->path);
+    if (!S_ISREG(st.st_mode) || st.st_size == 0)
+        return error_set(err, E_CORRUPT, "inventory %s: wanted an inventory, got %s",
+                         inventory->path, S_ISREG(st.st_mode) ? "an empty file" : "no file");
+    int rc = has_nothing_beside(inventory->path, err);
+    if (rc == 0)
+        rc = open_database(inventory, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
+    if (rc == 0)
+        rc = migrate_check(inventory, embedded_schema, err);
+    return rc;
+}
+
+int inventory_open_still(const char *path, struct inventory **ret, struct error *err)
+{
+    struct inventory *inventory = mem_alloc(1, sizeof *inventory);
+
+    inventory->path = mem_strdup(path);
+    int rc = bring_up_still(inventory, err);
     if (rc < 0)
         inventory_close(inventory);
     else
@@ -235,6 +307,9 @@ void inventory_close(struct inventory *inventory)
         return;
     if (inventory->db)
         inventory_rollback(inventory);
+    /* The last handle would bring the log into the file. */
+    if (inventory->db && damage_is_found(inventory->damage))
+        sqlite3_db_config(inventory->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     for (size_t i = 0; i < inventory->kept_count; i++)
         sqlite3_finalize(inventory->kept[i].handle);
     /* Busy: a statement is still in use, by a callback that closes the handle it runs on. */
@@ -245,7 +320,7 @@ void inventory_close(struct inventory *inventory)
     free(inventory);
 }
 
-static int check_pages(struct inventory *inventory, struct error *err)
+int inventory_check_pages(struct inventory *inventory, struct error *err)
 {
     AUTO_STATEMENT struct statement statement = {0};
     int rc = statement_open(inventory, "PRAGMA integrity_check(1)", &statement, err);
@@ -255,9 +330,15 @@ static int check_pages(struct inventory *inventory, struct error *err)
     if (rc < 0)
         return rc;
     AUTO_FREE char *line = statement_read_text(&statement);
-    if (strcmp(line, "ok") != 0)
-        return error_set(err, E_CORRUPT, "inventory %s: %s", inventory->path, line);
-    return 0;
+    if (strcmp(line, "ok") == 0)
+        return 0;
+    struct error own;
+    if (!err)
+        err = &own;
+    error_set(err, E_CORRUPT, "inventory %s: %s", inventory->path, line);
+    if (inventory->damage)
+        damage_report(inventory->damage, err->text);
+    return E_CORRUPT;
 }
 
 int inventory_check_references(struct inventory *inventory, struct error *err)
@@ -280,9 +361,35 @@ int inventory_check_references(struct inventory *inventory, struct error *err)
 
 int inventory_check(struct inventory *inventory, struct error *err)
 {
-    int rc = check_pages(inventory, err);
+    int rc = inventory_check_pages(inventory, err);
 
     return rc < 0 ? rc : inventory_check_references(inventory, err);
+}
+
+static int is_stopped(void *self)
+{
+    const struct inventory *inventory = self;
+
+    return inventory->stop(inventory->stop_self);
+}
+
+void inventory_stop_when(struct inventory *inventory, inventory_stop_fn stop, void *self)
+{
+    inventory->stop = stop;
+    inventory->stop_self = self;
+    sqlite3_progress_handler(inventory->db, STOP_EVERY, stop ? is_stopped : NULL, inventory);
+}
+
+int inventory_schema(struct inventory *inventory, int64_t *ret, struct error *err)
+{
+    return pragma_int(inventory, "PRAGMA user_version", ret, err);
+}
+
+void inventory_rest(struct inventory *inventory)
+{
+    while (inventory->kept_count > 0)
+        sqlite3_finalize(inventory->kept[--inventory->kept_count].handle);
+    sqlite3_db_release_memory(inventory->db);
 }
 
 int inventory_value_get(struct inventory *inventory, const char *name, struct blob *ret,
@@ -315,4 +422,28 @@ int inventory_value_set(struct inventory *inventory, const char *name, struct sp
     statement_bind_text(&statement, name);
     statement_bind_bytes(&statement, value);
     return statement_run(&statement, err);
+}
+
+int inventory_value_remove(struct inventory *inventory, const char *name, struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, "DELETE FROM named_values WHERE name = ?", &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_text(&statement, name);
+    return statement_run(&statement, err);
+}
+
+int inventory_empty_log(struct inventory *inventory, struct error *err)
+{
+    int rc = statement_may_write(inventory, err);
+
+    if (rc < 0)
+        return rc;
+    sqlite3_busy_timeout(inventory->db, 0);
+    int result =
+        sqlite3_wal_checkpoint_v2(inventory->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(inventory->db, BUSY_MILLISECONDS);
+    return statement_error(inventory, result, err);
 }

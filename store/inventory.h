@@ -19,6 +19,12 @@ struct inventory;
  * newer program made it, E_IO, E_FULL.
  */
 int inventory_open(const char *path, struct inventory **ret, struct error *err);
+/*
+ * A file that nobody writes meanwhile, such as a backup: opened for reading alone, nothing beside
+ * it is looked at or made. The same codes; E_REFUSED also for a log of SQLite beside it, without
+ * which it is not whole.
+ */
+int inventory_open_still(const char *path, struct inventory **ret, struct error *err);
 void inventory_close(struct inventory *inventory); /* NULL-safe; rolls an open transaction back */
 
 /* BEGIN IMMEDIATE ... COMMIT. begin asserts that no transaction is open. A failed commit rolls
@@ -37,13 +43,34 @@ void inventory_view_end(struct inventory *inventory);
 int inventory_part_begin(struct inventory *inventory, struct error *err);
 int inventory_part_end(struct inventory *inventory, bool keep, struct error *err);
 
-/* PRAGMA integrity_check and foreign_key_check; E_CORRUPT holds the first line. */
+/*
+ * Brings what is committed into the file and empties the log beside it, where what was overwritten
+ * in the file would stay readable for a while. Asks once: E_BUSY when another handle is at work.
+ */
+int inventory_empty_log(struct inventory *inventory, struct error *err);
+
+/* PRAGMA integrity_check and foreign_key_check; E_CORRUPT holds the first line. Both read the whole
+ * file. What the first finds is reported as damage (store/damage.h). */
 int inventory_check(struct inventory *inventory, struct error *err);
+int inventory_check_pages(struct inventory *inventory, struct error *err);
+int inventory_check_references(struct inventory *inventory, struct error *err);
+
+/* What takes long on this handle ends with E_BUSY soon after stop says so; it is asked all the
+ * time. NULL: nothing stops it any more. */
+typedef bool (*inventory_stop_fn)(void *self);
+void inventory_stop_when(struct inventory *inventory, inventory_stop_fn stop, void *self);
+
+/* The schema of the file, as in store/schema/. */
+int inventory_schema(struct inventory *inventory, int64_t *ret, struct error *err);
+/* Gives memory back that only makes the next statements faster. */
+void inventory_rest(struct inventory *inventory);
 
 /* Small named values: the id of the sealing key, the last time seen. E_NOT_FOUND. */
 int inventory_value_get(struct inventory *inventory, const char *name, struct blob *ret,
                         struct error *err);
 int inventory_value_set(struct inventory *inventory, const char *name, struct span value,
                         struct error *err);
+/* Success when there was none. */
+int inventory_value_remove(struct inventory *inventory, const char *name, struct error *err);
 
 #endif

@@ -143,7 +143,7 @@ int listing_page(struct inventory *inventory, const struct listing *listing, cer
     for (size_t i = 0; rc == 0 && i < walk.count; i++) {
         AUTO_CERTIFICATE struct certificate_row row = {0};
 
-        rc = certificates_get(inventory, ids[i], &row, err);
+        rc = certificates_get_any(inventory, ids[i], &row, err);
         if (rc == 0)
             rc = fn(self, &row, err);
     }

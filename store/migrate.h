@@ -9,11 +9,16 @@
 #include "base/embed.h"
 #include "store/inventory.h"
 
-/* E_REFUSED when the file is of a newer schema than the last of `files`; nothing is written. */
+/* E_REFUSED when the file is of a newer schema than the last of `files`: names both programs;
+ * nothing is written. */
 int migrate_check(struct inventory *inventory, const struct embedded_file *files,
                   struct error *err);
-/* Applies what is missing, each in a transaction of its own: a failure leaves the schema before it.
- * Foreign keys must be off and are checked as a whole before each commit. */
+/*
+ * Applies what is missing, each in a transaction of its own: a failure leaves the schema before it.
+ * Of a file that is not new a copy is kept first, FILE.schema-N of the schema it had, replacing an
+ * older one; without it nothing is migrated. Foreign keys must be off and are checked as a whole
+ * before each commit.
+ */
 int migrate_run(struct inventory *inventory, const struct embedded_file *files, struct error *err);
 
 #endif

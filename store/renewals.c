@@ -10,7 +10,7 @@
     " handed_over_at, leaf, leaf_sha256, not_before, not_after, received_at, accepted_at," \
     " rejected_at, rejected_reason, chain_told_at, reminded_at, superseded_at,"            \
     " withdrawn_at, failed_at, failures, failed_reason, chain_not_after, rechain_of,"      \
-    " rechain_at, fetched_at, fetches"
+    " rechain_at, fetched_at, fetches, key_erased_at"
 
 void renewal_row_done(struct renewal_row *row)
 {
@@ -97,9 +97,10 @@ static void read_columns(struct statement *statement, struct renewal_row *row)
     row->rechain_at = statement_read_utc(statement);
     row->fetched_at = statement_read_utc(statement);
     row->fetches = (int)statement_read_int(statement);
+    row->key_erased_at = statement_read_utc(statement);
 }
 
-/* COLUMNS from the fourth on. */
+/* COLUMNS from the fourth on, but the last. */
 static void bind_columns(struct statement *statement, const struct renewal_row *row)
 {
     statement_bind_text(statement, row->reason);
@@ -229,7 +230,7 @@ int renewals_accepted_times(struct inventory *inventory, int64_t certificate_id,
     AUTO_STATEMENT struct statement statement = {0};
     int rc = find_accepted(inventory,
                            "SELECT id, not_before, not_after, accepted_at, chain_not_after,"
-                           " rechain_at" ACCEPTED_LAST,
+                           " rechain_at, spki_sha256" ACCEPTED_LAST,
                            certificate_id, &statement, err);
 
     if (rc < 0)
@@ -240,6 +241,7 @@ int renewals_accepted_times(struct inventory *inventory, int64_t certificate_id,
     ret->accepted_at = statement_read_utc(&statement);
     ret->chain_not_after = statement_read_utc(&statement);
     ret->rechain_at = statement_read_utc(&statement);
+    statement_read_hash(&statement, ret->spki_sha256);
     return 0;
 }
 
@@ -297,6 +299,33 @@ int renewals_first_by_spki(struct inventory *inventory, int64_t certificate_id,
     rc = statement_one(&statement, err, "renewal with this key");
     if (rc == 0)
         *ret = statement_read_int(&statement);
+    return rc;
+}
+
+static int ids_after(struct inventory *inventory, int64_t after, size_t limit, struct ids *ret,
+                     struct error *err)
+{
+    AUTO_STATEMENT struct statement statement = {0};
+    int rc = statement_open(inventory, "SELECT id FROM renewals WHERE id > ? ORDER BY id LIMIT ?",
+                            &statement, err);
+
+    if (rc < 0)
+        return rc;
+    statement_bind_int(&statement, after);
+    statement_bind_int(&statement, (int64_t)limit);
+    return statement_ids(&statement, ret, err);
+}
+
+int renewals_after(struct inventory *inventory, int64_t after, size_t limit, renewal_fn fn,
+                   void *self, int64_t *ret_last, struct error *err)
+{
+    AUTO_IDS struct ids ids = {0};
+    int rc = ids_after(inventory, after, limit, &ids, err);
+
+    if (rc == 0)
+        rc = each(inventory, &ids, fn, self, err);
+    if (rc == 0)
+        *ret_last = ids.count > 0 ? ids.items[ids.count - 1] : 0;
     return rc;
 }
 

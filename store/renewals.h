@@ -41,6 +41,7 @@ struct renewal_row {
                               it was, and something new has come since */
     utc_t fetched_at;      /* last time that what is missing was asked for at the URL it names */
     int fetches;           /* how often */
+    utc_t key_erased_at;   /* written by keys_erase alone (store/keys.h) */
 };
 void renewal_row_done(struct renewal_row *row);
 #define AUTO_RENEWAL __attribute__((cleanup(renewal_row_done)))
@@ -52,8 +53,8 @@ int renewals_add(struct inventory *inventory, const struct renewal_row *row, int
                  struct error *err);
 int renewals_get(struct inventory *inventory, int64_t id, struct renewal_row *ret,
                  struct error *err);
-/* Writes everything but id, certificate_id, created_at and names. The caller read the row in the
- * same transaction. */
+/* Writes everything but id, certificate_id, created_at, names and key_erased_at. The caller read
+ * the row in the same transaction. */
 int renewals_update(struct inventory *inventory, const struct renewal_row *row, struct error *err);
 
 /* The newest renewal that is not accepted, superseded or withdrawn; E_NOT_FOUND. */
@@ -71,6 +72,7 @@ struct accepted_times {
     utc_t accepted_at;
     utc_t chain_not_after;
     utc_t rechain_at;
+    uint8_t spki_sha256[SHA256_LEN];
 };
 int renewals_accepted_times(struct inventory *inventory, int64_t certificate_id,
                             struct accepted_times *ret, struct error *err);
@@ -83,6 +85,9 @@ int renewals_by_spki(struct inventory *inventory, const uint8_t spki_sha256[SHA2
  * requests. E_NOT_FOUND. */
 int renewals_first_by_spki(struct inventory *inventory, int64_t certificate_id,
                            const uint8_t spki_sha256[SHA256_LEN], int64_t *ret, struct error *err);
+/* Those with an id above `after`, in its order; *ret_last is the last one's (0: there is none). */
+int renewals_after(struct inventory *inventory, int64_t after, size_t limit, renewal_fn fn,
+                   void *self, int64_t *ret_last, struct error *err);
 /* Newest first. */
 int renewals_by_certificate(struct inventory *inventory, int64_t certificate_id, renewal_fn fn,
                             void *self, struct error *err);

@@ -32,10 +32,9 @@ int certificates_set_plan(struct inventory *inventory, int64_t id,
 
 /* The conditions repeat those of the two partial indexes. An urgency of "never" is that of what
  * waits for its time. */
-#define LANE(action) \
-    " FROM certificates WHERE " action " AND retired_at IS NULL AND next_at IS NOT NULL"
-#define DEPLOY LANE("next_action = 'deploy'")
-#define OTHER LANE("next_action <> 'deploy'")
+#define LANE(action) " FROM certificates WHERE " action " AND next_at IS NOT NULL"
+#define DEPLOY LANE("next_action = 'deploy' AND retired_at IS NULL")
+#define OTHER LANE("next_action <> 'deploy' AND (retired_at IS NULL OR next_action = 'erase keys')")
 #define NEVER "9223372036854775807"
 
 /* The first entry of the index: the most urgent of what is due, else the first to become due. */
@@ -174,7 +173,7 @@ static int each_of(struct inventory *inventory, const struct ids *ids, certifica
     for (size_t i = 0; rc == 0 && i < ids->count; i++) {
         AUTO_CERTIFICATE struct certificate_row row = {0};
 
-        rc = certificates_get(inventory, ids->items[i], &row, err);
+        rc = certificates_get_any(inventory, ids->items[i], &row, err);
         if (rc == 0)
             rc = fn(self, &row, err);
     }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/damage.h"
+
 static int code_of_constraint(int result)
 {
     switch (result) {
@@ -29,6 +31,7 @@ static int code_of_result(int result, int errnum)
         return E_FULL;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_INTERRUPT: /* inventory_stop_when */
         return E_BUSY;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -49,8 +52,22 @@ static int code_of_result(int result, int errnum)
     }
 }
 
+static void report_damage(const struct inventory *inventory, int code, const struct error *err)
+{
+    if (code == E_CORRUPT && inventory->damage)
+        damage_report(inventory->damage, err->text);
+}
+
+int statement_may_write(const struct inventory *inventory, struct error *err)
+{
+    if (!damage_is_found(inventory->damage))
+        return 0;
+    return error_set(err, E_CORRUPT, "nothing is written any more: %s", inventory->damage->text);
+}
+
 int statement_error(struct inventory *inventory, int result, struct error *err)
 {
+    struct error own = {0};
     int primary = result & 0xff;
     int errnum = 0;
     char reason[128];
@@ -64,10 +81,14 @@ int statement_error(struct inventory *inventory, int result, struct error *err)
     const char *text = sqlite3_extended_errcode(inventory->db) == result
                            ? sqlite3_errmsg(inventory->db)
                            : sqlite3_errstr(result);
+    if (!err)
+        err = &own;
     if (errnum != 0)
         return error_set(err, code, "inventory %s: %s (%d): %s", inventory->path, text, result,
                          strerror_r(errnum, reason, sizeof reason));
-    return error_set(err, code, "inventory %s: %s (%d)", inventory->path, text, result);
+    error_set(err, code, "inventory %s: %s (%d)", inventory->path, text, result);
+    report_damage(inventory, code, err);
+    return code;
 }
 
 static bool take_kept(struct inventory *inventory, const char *sql, sqlite3_stmt **ret)
@@ -102,7 +123,16 @@ int statement_open(struct inventory *inventory, const char *sql, struct statemen
         if (result != SQLITE_OK)
             return statement_error(inventory, result, err);
     }
-    *ret = (struct statement){.inventory = inventory, .sql = sql, .handle = handle};
+    AUTO_STATEMENT struct statement statement = {
+        .inventory = inventory, .sql = sql, .handle = handle};
+    if (!sqlite3_stmt_readonly(handle)) {
+        int rc = statement_may_write(inventory, err);
+
+        if (rc < 0)
+            return rc;
+    }
+    *ret = statement;
+    statement = (struct statement){0};
     return 0;
 }
 

@@ -23,8 +23,11 @@ struct kept_statement {
 struct inventory {
     sqlite3 *db;
     char *path;
-    bool in_transaction; /* as the caller sees it: begun, not yet committed or rolled back */
-    int nested;          /* savepoints open inside it */
+    bool in_transaction;   /* as the caller sees it: begun, not yet committed or rolled back */
+    int nested;            /* savepoints open inside it */
+    struct damage *damage; /* what is known of the file; NULL: nobody asked */
+    inventory_stop_fn stop;
+    void *stop_self;
     struct kept_statement kept[STATEMENTS_KEPT]; /* those not in use */
     size_t kept_count;
 };
@@ -89,10 +92,10 @@ char *statement_read_text(struct statement *statement); /* owned by the caller *
 struct blob statement_read_blob(struct statement *statement);
 void statement_read_hash(struct statement *statement, uint8_t ret[SHA256_LEN]);
 
-/* PRAGMA foreign_key_check; E_CORRUPT names the first row that refers to nothing. */
-int inventory_check_references(struct inventory *inventory, struct error *err);
-
-/* The code and sentence of a result of SQLite on this handle; 0 for success. */
+/* The code and sentence of a result of SQLite on this handle; 0 for success. Damage to the file is
+ * reported to who watches it (store/damage.h). */
 int statement_error(struct inventory *inventory, int result, struct error *err);
+/* E_CORRUPT when the file is known to be damaged: what would write must not go on. */
+int statement_may_write(const struct inventory *inventory, struct error *err);
 
 #endif

@@ -40,7 +40,10 @@ void inventory_view_end(struct inventory *inventory)
 int inventory_commit(struct inventory *inventory, struct error *err)
 {
     assert(inventory->in_transaction && inventory->nested == 0);
-    int rc = run(inventory, "COMMIT", err);
+    /* Another handle may have found damage since this began. */
+    int rc = statement_may_write(inventory, err);
+    if (rc == 0)
+        rc = run(inventory, "COMMIT", err);
     if (rc < 0) {
         inventory_rollback(inventory);
         return rc;

@@ -6,26 +6,29 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK = 1 << 16 };
+enum { CHUNK = 1 << 16, SECRETS_MAX = 4 };
 
-static uint8_t inverted[REMAINS_MAX];
-static size_t inverted_len;
+static struct {
+    uint8_t inverted[REMAINS_MAX];
+    size_t len;
+} secrets[SECRETS_MAX];
+static size_t secret_count;
 static uint8_t chunk[CHUNK];
 
 void remains_remember(struct span secret)
 {
-    assert(secret.len >= 16 && secret.len <= REMAINS_MAX);
-    inverted_len = secret.len;
+    assert(secret.len >= 16 && secret.len <= REMAINS_MAX && secret_count < SECRETS_MAX);
     for (size_t i = 0; i < secret.len; i++)
-        inverted[i] = (uint8_t)~secret.data[i];
+        secrets[secret_count].inverted[i] = (uint8_t)~secret.data[i];
+    secrets[secret_count++].len = secret.len;
 }
 
 uint8_t *remains_plant(void)
 {
     uint8_t *planted = mem_alloc(1, REMAINS_MAX);
 
-    for (size_t i = 0; i < inverted_len; i++)
-        planted[i] = (uint8_t)~inverted[i];
+    for (size_t i = 0; i < secrets[0].len; i++)
+        planted[i] = (uint8_t)~secrets[0].inverted[i];
     return planted;
 }
 
@@ -35,25 +38,35 @@ void remains_uproot(uint8_t *planted)
     free(planted);
 }
 
-static bool is_it(const uint8_t *at)
+static size_t count_at(const uint8_t *at, size_t len)
 {
-    for (size_t i = 0; i < inverted_len; i++)
-        if ((at[i] ^ inverted[i]) != 0xFF)
-            return false;
-    return true;
+    size_t count = 0;
+
+    for (size_t k = 0; k < secret_count; k++) {
+        size_t i = 0;
+
+        if (secrets[k].len > len)
+            continue;
+        while (i < secrets[k].len && (at[i] ^ secrets[k].inverted[i]) == 0xFF)
+            i++;
+        count += i == secrets[k].len;
+    }
+    return count;
 }
 
+/* Pieces overlap, so that none is cut; what begins in the overlap counts for the next piece. */
 static size_t count_in(int memory, size_t from, size_t to, size_t *ret_bytes)
 {
     size_t count = 0;
 
-    for (; from + inverted_len <= to; from += CHUNK - inverted_len + 1) {
+    for (; from < to; from += CHUNK - REMAINS_MAX) {
         size_t wanted = to - from < CHUNK ? to - from : CHUNK;
         ssize_t got = pread(memory, chunk, wanted, (off_t)from);
+        size_t len = got > 0 ? (size_t)got : 0;
 
-        for (ssize_t i = 0; i + (ssize_t)inverted_len <= got; i++)
-            count += is_it(chunk + i);
-        *ret_bytes += got > 0 ? (size_t)got : 0;
+        for (size_t i = 0; i < len && i < CHUNK - REMAINS_MAX; i++)
+            count += count_at(chunk + i, len - i);
+        *ret_bytes += len;
     }
     mem_wipe(chunk, sizeof chunk);
     return count;

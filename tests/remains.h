@@ -11,11 +11,11 @@
 
 enum { REMAINS_MAX = 64 };
 
-/* What is looked for from now on: 16 to REMAINS_MAX bytes, kept where the search does not find
- * them, every byte inverted. */
+/* One more thing that is looked for, of at most four: 16 to REMAINS_MAX bytes, kept where the
+ * search does not find them, every byte inverted. */
 void remains_remember(struct span secret);
 
-/* A copy that the search must find; wiped and freed by remains_uproot. */
+/* A copy of the first that the search must find; wiped and freed by remains_uproot. */
 uint8_t *remains_plant(void);
 void remains_uproot(uint8_t *planted);
 

@@ -7,6 +7,7 @@
 #define UL_DAEMON_API_API_H
 
 #include "daemon/config/config.h"
+#include "daemon/life/doctor.h"
 #include "daemon/life/life.h"
 
 struct api;
@@ -15,7 +16,12 @@ struct refusals;
 struct api_context {
     struct life *life;           /* of the thread that calls api_turn */
     const struct config *config; /* groups, host, mail */
+    struct doctor *doctor;       /* asked by POST /v1/doctor; somebody who is poked does the work */
     void (*poke)(void *self);    /* facts changed: look at the plan again; may be NULL */
+    /* What is so when the inventory is damaged, and what to do; NULL when it is not. Both owned by
+     * the caller, as is *ret_backup, the newest good one (NULL: none). The function may be NULL. */
+    char *(*damage)(void *care, utc_t *ret_since, char **ret_backup);
+    void *care;
     void *self;
     utc_t started_at;
     struct refusals *refusals; /* set by api_open */

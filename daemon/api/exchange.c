@@ -178,6 +178,27 @@ static int call_handler(const struct api_context *context, struct MHD_Connection
     return rc;
 }
 
+static char *damage_of(const struct api_context *context)
+{
+    AUTO_FREE char *backup = NULL;
+    utc_t since;
+
+    return context->damage ? context->damage(context->care, &since, &backup) : NULL;
+}
+
+/* Nothing is changed in a damaged inventory; one that cannot even be opened has no more to tell
+ * than that, and which backups there are. */
+static int refuse_damaged(const struct api_context *context, const struct exchange *exchange,
+                          const char *damage, struct error *err)
+{
+    if (!damage)
+        return 0;
+    if (route_role(exchange->route) == ROLE_READ &&
+        (context->life->inventory || exchange->route->without_inventory))
+        return 0;
+    return error_set(err, E_CORRUPT, "%s", damage);
+}
+
 static enum MHD_Result finish(const struct api_context *context, struct MHD_Connection *connection,
                               const struct exchange *exchange, const char *url, const char *method)
 {
@@ -194,7 +215,12 @@ static enum MHD_Result finish(const struct api_context *context, struct MHD_Conn
     }
     AUTO_JSON json_t *reply = json_object();
     json_put_number(reply, "schema_version", API_SCHEMA_VERSION);
-    int rc = call_handler(context, connection, exchange, reply, &err);
+    AUTO_FREE char *damage = damage_of(context);
+    int rc = refuse_damaged(context, exchange, damage, &err);
+    if (rc == 0)
+        rc = call_handler(context, connection, exchange, reply, &err);
+    if (rc == E_CORRUPT && damage)
+        error_set(&err, rc, "%s", damage);
     if (rc == 0)
         return send_json(connection, exchange->route->status, reply, NULL);
     unsigned status = http_status_of(rc);

@@ -21,14 +21,20 @@ static int add(void *self, const struct certificate_row *row, struct error *err)
 {
     struct page *page = self;
     struct view view;
-    int rc = view_init(page->call, row, &view, err);
+    struct error why = {0};
+    int rc = view_init(page->call, row, &view, &why);
 
-    if (rc != 0)
-        return rc;
-    if (page->listing->state && strcmp(page->listing->state, state_text(view.state)) != 0)
+    if (rc != 0 && rc != E_CORRUPT)
+        return error_set(err, rc, "%s", why.text);
+    if (page->listing->state &&
+        strcmp(page->listing->state, rc == E_CORRUPT ? LIFE_UNREADABLE : state_text(view.state)) !=
+            0)
         return 0;
     json_t *item = json_object();
-    view_put_head(item, &view);
+    if (rc == E_CORRUPT)
+        view_put_damaged(item, row, why.text);
+    else
+        view_put_head(item, &view);
     json_append(page->list, item);
     return 0;
 }
@@ -40,6 +46,8 @@ static int read_state(const char *text, struct error *err)
         return 0;
     STATE_TABLE(X)
 #undef X
+    if (strcmp(text, LIFE_UNREADABLE) == 0)
+        return 0;
     return error_set(err, E_INPUT,
                      "state: wanted one such as \"ok\" or \"handed over\", got \"%s\"", text);
 }

@@ -3,10 +3,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "store/listing.h"
 #include "store/notices.h"
 #include "store/schedule.h"
 
+#include "daemon/api/backups.h"
 #include "daemon/api/event.h"
 #include "daemon/api/json.h"
 #include "daemon/api/view.h"
@@ -61,10 +63,17 @@ static int recount(void *self, const struct certificate_row *row, struct error *
     struct tally *tally = self;
     struct view view;
     char problem[256];
-    int rc = view_init(tally->call, row, &view, err);
+    struct error why = {0};
+    int rc = view_init(tally->call, row, &view, &why);
 
-    if (rc != 0 || strcmp(state_text(view.state), row->state) == 0)
-        return rc;
+    if (rc == E_CORRUPT) {
+        add_problem(tally->problems, row->name, why.text);
+        return 0;
+    }
+    if (rc != 0)
+        return error_set(err, rc, "%s", why.text);
+    if (strcmp(state_text(view.state), row->state) == 0)
+        return 0;
     --*count_of(tally, row->state);
     tally->states[view.state]++;
     if (view_problem(&view, problem, sizeof problem))
@@ -77,21 +86,27 @@ static int look(void *self, const struct certificate_row *row, struct error *err
     struct tally *tally = self;
     struct view view;
     char problem[256];
-    int rc = view_init(tally->call, row, &view, err);
+    struct error why = {0};
+    int rc = view_init(tally->call, row, &view, &why);
 
+    if (rc == E_CORRUPT) {
+        add_problem(tally->problems, row->name, why.text);
+        return 0;
+    }
+    if (rc < 0)
+        return error_set(err, rc, "%s", why.text);
     /* Of those that time has changed recount speaks. */
-    if (rc == 0 && strcmp(state_text(view.state), row->state) == 0 &&
+    if (strcmp(state_text(view.state), row->state) == 0 &&
         view_problem(&view, problem, sizeof problem))
         add_problem(tally->problems, row->name, problem);
-    return rc;
+    return 0;
 }
 
 /* All that are in a state, while there is room for more problems. */
-static int look_at_state(struct tally *tally, enum state state, struct error *err)
+static int look_at_state(struct tally *tally, const char *state, struct error *err)
 {
     AUTO_PLACE struct listing_place next = {0};
-    const struct listing listing = {
-        .state = state_text(state), .ends_by = UTC_NEVER, .limit = LOOKED_AT_MAX};
+    const struct listing listing = {.state = state, .ends_by = UTC_NEVER, .limit = LOOKED_AT_MAX};
 
     if (json_array_size(tally->problems) == PROBLEMS_MAX)
         return 0;
@@ -109,7 +124,9 @@ static int put_counts(const struct api_call *call, json_t *reply, json_t *proble
         rc = certificates_each_due(inventory, call->now, DUE_MAX, recount, &tally, err);
     for (size_t i = 0; rc == 0 && i < COUNT_OF(all_states); i++)
         if (view_may_be_problem(all_states[i]))
-            rc = look_at_state(&tally, all_states[i], err);
+            rc = look_at_state(&tally, state_text(all_states[i]), err);
+    if (rc == 0)
+        rc = look_at_state(&tally, LIFE_UNREADABLE, err);
     if (rc != 0)
         return rc;
     json_t *states = json_object();
@@ -181,6 +198,36 @@ static int put_drop(const struct api_call *call, json_t *reply, json_t *problems
     return 0;
 }
 
+static void add_unwell(void *self, const struct doctor_outcome *outcome)
+{
+    if (outcome->result != DOCTOR_BAD)
+        return;
+    AUTO_FREE char *text = mem_printf("doctor: %s: wanted: %s; \"unlapse doctor\" says more",
+                                      outcome->check->name, outcome->check->means);
+    add_problem(self, NULL, text);
+}
+
+/* Keys that do not open are no deployment's to find out. */
+static int look_at_seals(const struct api_call *call, json_t *problems, struct error *err)
+{
+    __attribute__((cleanup(seal_state_done))) struct seal_state state = {0};
+    char id[2 * SEALING_ID_LEN + 1];
+    int rc = life_seal_state(call->context->life, &state, err);
+
+    if (rc != 0)
+        return rc;
+    for (size_t i = 0; i < state.missing.count; i++) {
+        const char *file = call->context->config->sealing_key;
+        text_hex(state.missing.items[i], SEALING_ID_LEN, id);
+        AUTO_FREE char *text =
+            mem_printf("some keys are sealed under the sealing key %s, which is not here: put it "
+                       "back as %s.old-%s and restart unlapsed",
+                       id, file, id);
+        add_problem(problems, NULL, text);
+    }
+    return 0;
+}
+
 /* The certificate whose next action comes first, and that action as the inventory has planned it.
  */
 static int find_next(struct inventory *inventory, struct certificate_row *ret, struct error *err)
@@ -227,6 +274,73 @@ static int put_next(const struct api_call *call, json_t *reply, struct error *er
     return 0;
 }
 
+/* What hangs on the inventory, which may be damaged. */
+static int put_inventory(const struct api_call *call, json_t *reply, json_t *problems,
+                         struct error *err)
+{
+    int rc = put_counts(call, reply, problems, err);
+
+    if (rc == 0)
+        rc = put_mail(call, reply, problems, err);
+    if (rc == 0)
+        rc = put_drop(call, reply, problems, err);
+    if (rc == 0)
+        rc = look_at_seals(call, problems, err);
+    if (rc == 0)
+        rc = put_audit(call, reply, err);
+    if (rc == 0)
+        rc = put_next(call, reply, err);
+    return rc == 0 ? put_backups(call, reply, problems, err) : rc;
+}
+
+/* The same keys, for what could not be read. */
+static void put_unread(const struct api_call *call, json_t *reply)
+{
+    json_t *mail = json_object(), *drop = json_object();
+    json_t *audit = json_object(), *head = json_object();
+
+    json_put_number(head, "id", 0);
+    json_put_text(head, "hash", "");
+    json_put_number(audit, "events", 0);
+    json_put(audit, "head", head);
+    json_put(reply, "audit", audit);
+    json_put_number(reply, "certificates", 0);
+    json_put_number(reply, "counted", 0);
+    json_put(reply, "states", json_object());
+    json_put_bool(mail, "enabled", call->context->config->mail.host != NULL);
+    json_put_number(mail, "waiting", 0);
+    json_put_time(mail, "oldest", UTC_NEVER);
+    json_put(reply, "mail", mail);
+    json_put_text(drop, "folder", call->context->config->drop_shown);
+    json_put_text(drop, "trouble", NULL);
+    json_put_time(drop, "since", UTC_NEVER);
+    json_put_text(drop, "note", NULL);
+    json_put(reply, "drop", drop);
+    json_put(reply, "next", json_null());
+    json_put(reply, "backups", json_null());
+}
+
+/* Returns whether it is damaged. */
+static bool put_damage(const struct api_call *call, json_t *reply, json_t *problems)
+{
+    const struct api_context *context = call->context;
+    AUTO_FREE char *backup = NULL;
+    utc_t since = UTC_NEVER;
+    AUTO_FREE char *text = context->damage ? context->damage(context->care, &since, &backup) : NULL;
+
+    if (!text) {
+        json_put(reply, "damage", json_null());
+        return false;
+    }
+    json_t *damage = json_object();
+    json_put_text(damage, "text", text);
+    json_put_time(damage, "since", since);
+    json_put_text(damage, "backup", backup);
+    json_put(reply, "damage", damage);
+    add_problem(problems, NULL, text);
+    return true;
+}
+
 HANDLER(get_status)
 {
     const struct api_context *context = call->context;
@@ -238,15 +352,14 @@ HANDLER(get_status)
     json_put_text(reply, "config", context->config->file);
     json_put_time(reply, "started_at", context->started_at);
     json_put_time(reply, "now", call->now);
-    int rc = put_counts(call, reply, problems, err);
-    if (rc == 0)
-        rc = put_mail(call, reply, problems, err);
-    if (rc == 0)
-        rc = put_drop(call, reply, problems, err);
-    if (rc == 0)
-        rc = put_audit(call, reply, err);
-    if (rc == 0)
-        rc = put_next(call, reply, err);
+    bool damaged = put_damage(call, reply, problems);
+    int rc = context->life->inventory ? put_inventory(call, reply, problems, err) : E_CORRUPT;
+    if (rc < 0 && damaged) {
+        put_unread(call, reply);
+        rc = 0;
+    }
+    if (context->doctor)
+        doctor_read(context->doctor, &(struct doctor_run){0}, add_unwell, problems);
     json_put(reply, "problems", json_incref(problems));
     return rc;
 }

@@ -31,16 +31,22 @@ HANDLER(get_status);
 HANDLER(get_audit);
 HANDLER(get_audit_verify);
 HANDLER(get_authorities);
+HANDLER(get_backups);
+HANDLER(post_backup);
+HANDLER(get_seal);
+HANDLER(post_seal_rotation);
 HANDLER(get_trust);
 HANDLER(post_trust);
 HANDLER(delete_trust);
 HANDLER(get_certificates);
 HANDLER(get_certificate);
+HANDLER(get_doctor);
 HANDLER(get_explain);
 HANDLER(get_history);
 HANDLER(get_key);
 HANDLER(get_request);
 HANDLER(post_certificate);
+HANDLER(post_doctor);
 HANDLER(post_renewal);
 
 #endif

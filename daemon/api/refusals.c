@@ -43,6 +43,7 @@ void refusals_note(struct refusals *refusals, struct life *life, const struct ca
     text_escape(raw, text, sizeof text);
     caller_text(caller, actor);
     log_notice("refused", "%s: %s", actor, text);
-    if (events_add(life->inventory, now, 0, 0, actor, "refused", text, &err) < 0)
+    /* one that is damaged may not even be open */
+    if (life->inventory && events_add(life->inventory, now, 0, 0, actor, "refused", text, &err) < 0)
         log_error("event-lost", "refused: %s", err.text);
 }

@@ -9,6 +9,7 @@ struct route {
     const char *path;   /* "*" stands for one segment: a name */
     api_handler_fn handle;
     unsigned status;
+    bool without_inventory; /* it has something to say when the inventory cannot be opened */
 };
 
 /*

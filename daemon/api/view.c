@@ -17,6 +17,8 @@ int view_init(const struct api_call *call, const struct certificate_row *row, st
               struct error *err)
 {
     struct view view = {.row = row};
+    if (row->damaged)
+        return error_set(err, E_CORRUPT, "%s", row->damaged);
     int rc = life_facts(call->context->life->inventory, row, &view.facts, err);
 
     if (rc != 0)
@@ -79,6 +81,24 @@ bool view_may_be_problem(enum state state)
         break;
     }
     return false;
+}
+
+void view_put_damaged(json_t *object, const struct certificate_row *row, const char *why)
+{
+    json_t *next = json_object();
+
+    json_put_text(object, "name", row->name);
+    json_put(object, "names", json_array());
+    json_put_text(object, "policy", row->policy);
+    json_put_text(object, "state", LIFE_UNREADABLE);
+    json_put_text(object, "says", why);
+    json_put_time(object, "not_after", UTC_NEVER);
+    json_put_text(next, "action", action_text(ACTION_NONE));
+    json_put_text(next, "says", action_says(ACTION_NONE));
+    json_put_time(next, "at", UTC_NEVER);
+    json_put_text(next, "owner", owner_text(OWNER_PERSON));
+    json_put(next, "target", json_null());
+    json_put(object, "next", next);
 }
 
 bool view_problem(const struct view *view, char *ret, size_t size)

@@ -23,6 +23,8 @@ const char *owner_text(enum owner owner);
 
 /* name, names, policy, state, says, not_after, next: what a list shows and all else begins with. */
 void view_put_head(json_t *object, const struct view *view);
+/* The same keys for one whose record cannot be read: the state is "unreadable". */
+void view_put_damaged(json_t *object, const struct certificate_row *row, const char *why);
 
 /* False when no certificate in this state can be a problem. */
 bool view_may_be_problem(enum state state);

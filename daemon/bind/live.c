@@ -62,7 +62,7 @@ static int read_leaf(const struct deploy_order *order, enum bundle_part part,
 /* A chain file of its own; none, or one that cannot be read, is no chain. */
 static void read_chain(const struct deploy_order *order, struct live_pair *pair)
 {
-    AUTO_BLOB struct blob data = {0};
+    AUTO_SECRET struct blob data = {0}; /* it may be one with more in it */
 
     if (pair->chain.count == 0 && order->files[BUNDLE_CHAIN] &&
         read_part(order, BUNDLE_CHAIN, &data, NULL) == 0)

@@ -107,9 +107,11 @@ char *cli_span(const struct cli *cli, utc_t at, char *ret);
 
 #define VERB(name) enum cli_exit name(struct cli *cli, int argc, char **argv)
 VERB(verb_add);
+VERB(verb_backup);
 VERB(verb_audit);
 VERB(verb_check);
 VERB(verb_check_config);
+VERB(verb_doctor);
 VERB(verb_explain);
 VERB(verb_help);
 VERB(verb_history);
@@ -117,6 +119,8 @@ VERB(verb_inspect);
 VERB(verb_list);
 VERB(verb_renew);
 VERB(verb_request);
+VERB(verb_restore);
+VERB(verb_seal);
 VERB(verb_show);
 VERB(verb_status);
 VERB(verb_trust);

@@ -77,6 +77,38 @@ static void put_drop(struct cli *cli, const json_t *json, struct error *bad)
     fputc('\n', cli->out);
 }
 
+static void put_backups(struct cli *cli, const json_t *json, struct error *bad)
+{
+    const json_t *backups = reply_object_or_null(json, "backups", bad);
+
+    cli_put_label(cli, "Backups");
+    if (!backups) {
+        fputs("unknown; see: unlapse backup list\n", cli->out);
+        return;
+    }
+    if (reply_text_or_null(backups, "newest", bad)) {
+        fputs("the newest ", cli->out);
+        cli_put_time(cli, reply_time(backups, "made_at", bad));
+    } else {
+        fputs("none yet", cli->out);
+    }
+    fputs("; next ", cli->out);
+    cli_put_time(cli, reply_time(backups, "next_at", bad));
+    fputc('\n', cli->out);
+}
+
+static void put_damage(struct cli *cli, const json_t *json, struct error *bad)
+{
+    const json_t *damage = reply_object_or_null(json, "damage", bad);
+
+    if (!damage)
+        return;
+    cli_put_label(cli, "Inventory");
+    fputs("DAMAGED since ", cli->out);
+    cli_put_time(cli, reply_time(damage, "since", bad));
+    fputs(": nothing is renewed\n", cli->out);
+}
+
 static void put_audit(struct cli *cli, const json_t *json, struct error *bad)
 {
     const json_t *audit = reply_object(json, "audit", bad);
@@ -140,9 +172,11 @@ VERB(verb_status)
     if (cli_json(cli, &reply))
         return CLI_OK;
     put_daemon(cli, reply.json, &err);
+    put_damage(cli, reply.json, &err);
     put_certificates(cli, reply.json, &err);
     put_mail(cli, reply.json, &err);
     put_drop(cli, reply.json, &err);
+    put_backups(cli, reply.json, &err);
     put_audit(cli, reply.json, &err);
     put_next(cli, reply.json, &err);
     put_problems(cli, reply.json, &err);

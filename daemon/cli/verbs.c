@@ -25,6 +25,9 @@ const struct verb cli_verbs[] = {
     {"explain", verb_explain, "NAME",
      "what is so, why, what happens next, when, by whom, and who was told", ""},
     {"status", verb_status, "", "how the daemon does", ""},
+    {"doctor", verb_doctor, "",
+     "look whether everything is as it must be, and say what to do where it is not",
+     "Exit status: 0 all is well, 1 something is not.\n"},
     {"renew", verb_renew, "NAME [--again]", "begin a renewal now",
      "  --again         begin anew, with another key, when one is open already\n"},
     {"request", verb_request, "NAME [--again]",
@@ -42,8 +45,20 @@ const struct verb cli_verbs[] = {
      "installed stays\n"
      "  list            those that were added\n"
      "  --pool          all authorities seen in deliveries: material for chains, trusted or not\n"},
+    {"seal", verb_seal, "status | rotate", "the key that private keys are sealed under",
+     "  status          which one is in force, and how many keys are under older ones\n"
+     "  rotate          a new one, from now on; all keys are sealed anew under it\n"},
     {"history", verb_history, "[NAME] [--limit NUMBER]", "what happened, the newest last",
      "  --limit NUMBER  at most so many lines (default: 100)\n"},
+    {"backup", verb_backup, "[FILE] | list",
+     "make a backup of the inventory now; or those there are",
+     "  FILE            also copy it there, with your own rights: mode 0600, verified, never over "
+     "another file\n"
+     "  list            those in the daemon's folder, newest first\n"},
+    {"restore", verb_restore, "[--config FILE] [--anyway] FILE",
+     "put a backup in the place of the inventory, while unlapsed is stopped",
+     "  --config FILE   the daemon's configuration\n"
+     "  --anyway        also when its keys were sealed with another sealing key\n"},
     {"audit", verb_audit,
      "[--since TIME] [--until TIME] [--limit NUMBER] [--follow] | verify [--expect NUMBER:HASH]",
      "the audit trail: who did what, when, to which certificate",

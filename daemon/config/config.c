@@ -188,6 +188,8 @@ static struct config *new_config(const char *file)
 
     config->file = mem_strdup(file);
     config->drop_settle = 2;
+    config->backups_every = 86400;
+    config->backups_keep = 14;
     config->drop_scan = 60;
     config->mail.timeout = 60;
     config->mail_give_up = 3 * 86400;
@@ -236,9 +238,10 @@ void config_free(struct config *config)
 {
     if (!config)
         return;
-    char *texts[] = {config->file,       config->host,       config->inventory, config->sealing_key,
-                     config->socket,     config->requests,   config->drop,      config->drop_shown,
-                     config->read_group, config->admin_group};
+    char *texts[] = {config->file,        config->host,        config->inventory,
+                     config->sealing_key, config->socket,      config->requests,
+                     config->backups,     config->drop,        config->drop_shown,
+                     config->read_group,  config->admin_group, config->sealing_key_previous};
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         free(texts[i]);
     for (size_t i = 0; i < config->aia_allow.count; i++)

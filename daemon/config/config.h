@@ -17,12 +17,18 @@ struct config {
     char *inventory;   /* /var/lib/unlapsed/inventory.db */
     char *sealing_key; /* /var/lib/unlapsed/sealing.key; $CREDENTIALS_DIRECTORY/sealing-key when
                           that exists and nothing is set */
-    char *socket;      /* /run/unlapsed/api.sock */
-    char *requests;    /* /var/lib/unlapsed/requests */
-    char *drop;        /* /var/lib/unlapsed/drop */
+    bool sealing_key_given;     /* it is such a credential: nobody can write there */
+    char *sealing_key_previous; /* a key that only opens; NULL: none. Default:
+                                   $CREDENTIALS_DIRECTORY/sealing-key-previous when that exists */
+    char *socket;               /* /run/unlapsed/api.sock */
+    char *requests;             /* /var/lib/unlapsed/requests */
+    char *drop;                 /* /var/lib/unlapsed/drop */
     char *drop_shown; /* the drop folder as people see it (a share's path), for mails; default: drop
                        */
-    char *read_group; /* NULL: only root and the daemon's user */
+    char *backups;    /* folder; default: "backups" beside the inventory */
+    seconds_t backups_every; /* 1 d; 0: only when somebody asks */
+    int64_t backups_keep;    /* 14 */
+    char *read_group;        /* NULL: only root and the daemon's user */
     char *admin_group;
     seconds_t drop_settle;           /* 2 s */
     seconds_t drop_scan;             /* 60 s */

@@ -89,6 +89,18 @@ static void read_drop(struct yaml *yaml, const struct yaml_node *root, struct co
     yaml_bool(yaml, map, "erase-keys", &config->drop_erase_keys);
 }
 
+static void read_backups(struct yaml *yaml, const struct yaml_node *root, struct config *config)
+{
+    enum { KEEP_MAX = 1000 };
+    const struct yaml_node *map;
+
+    if (!yaml_map(yaml, root, "backups", &map))
+        return;
+    read_path(yaml, map, "folder", &config->backups);
+    yaml_seconds(yaml, map, "every", 0, 365 * DAY, &config->backups_every);
+    yaml_number(yaml, map, "keep", 1, KEEP_MAX, &config->backups_keep);
+}
+
 static bool is_port(const char *text)
 {
     int64_t port;
@@ -251,11 +263,13 @@ void config_read_fields(struct yaml *yaml, struct config *config, struct config_
         set_text(&config->host, text);
     read_path(yaml, root, "inventory", &config->inventory);
     read_path(yaml, root, "sealing-key", &config->sealing_key);
+    read_path(yaml, root, "sealing-key-previous", &config->sealing_key_previous);
     if (yaml_checked(yaml, root, "socket", is_socket_path,
                      "an absolute path of at most 107 characters", &text))
         set_text(&config->socket, text);
     read_path(yaml, root, "requests", &config->requests);
     read_drop(yaml, root, config);
+    read_backups(yaml, root, config);
     read_access(yaml, root, config);
     read_aia(yaml, root, config);
     read_mail(yaml, root, config);
@@ -276,17 +290,29 @@ static char *default_host(void)
     return mem_strdup(name);
 }
 
-static char *default_sealing_key(void)
+/* A credential of systemd.exec(5); NULL when there is none of this name. */
+static char *credential(const char *name)
 {
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
 
     if (folder && text_is_absolute(folder)) {
-        AUTO_FREE char *path = mem_printf("%s/sealing-key", folder);
+        AUTO_FREE char *path = mem_printf("%s/%s", folder, name);
 
         if (access(path, F_OK) == 0)
             return TAKE(path);
     }
-    return mem_strdup("/var/lib/unlapsed/sealing.key");
+    return NULL;
+}
+
+static void set_sealing_keys(struct config *config)
+{
+    AUTO_FREE char *given = credential("sealing-key");
+
+    if (!config->sealing_key)
+        config->sealing_key = mem_strdup(given ? given : "/var/lib/unlapsed/sealing.key");
+    if (!config->sealing_key_previous)
+        config->sealing_key_previous = credential("sealing-key-previous");
+    config->sealing_key_given = given && strcmp(config->sealing_key, given) == 0;
 }
 
 void config_set_defaults(struct config *config)
@@ -305,10 +331,13 @@ void config_set_defaults(struct config *config)
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         if (!*texts[i].field)
             *texts[i].field = mem_strdup(texts[i].text);
+    if (!config->backups)
+        config->backups =
+            mem_printf("%.*s/backups", (int)(strrchr(config->inventory, '/') - config->inventory),
+                       config->inventory);
     if (!config->host)
         config->host = default_host();
-    if (!config->sealing_key)
-        config->sealing_key = default_sealing_key();
+    set_sealing_keys(config);
     if (!config->drop_shown)
         config->drop_shown = mem_strdup(config->drop);
     if (config->mail_retry_count == 0) {

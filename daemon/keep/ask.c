@@ -16,18 +16,51 @@ static void wait_ms(long milliseconds)
         ;
 }
 
+int ask_start_as(struct keep *keep, const struct blob *setup, struct sealing_ids *ret_ids,
+                 struct process **ret, struct error *err)
+{
+    AUTO_BUF struct buf said = {.max = WIRE_MAX};
+    struct process *process = NULL;
+    struct sealing_ids ids = {0};
+    int rc = process_start(&keeper_role, keep->pool.program,
+                           blob_span(setup ? setup : &keep->pool.setup), &said, &process, err);
+
+    if (rc < 0)
+        return rc;
+    struct wire wire = {.in = span_of(said.data, said.len)};
+    wire_keep_ids(&wire, &ids);
+    if (!wire_is_whole(&wire)) {
+        process_end(process);
+        return error_set(err, E_COMMAND, "keeper: did not name its sealing keys");
+    }
+    *ret_ids = ids;
+    *ret = process;
+    return 0;
+}
+
+void ask_adopt(struct keep *keep, const struct sealing_ids *ids)
+{
+    pthread_mutex_lock(&keep->mutex);
+    keep->ids = *ids;
+    pthread_mutex_unlock(&keep->mutex);
+    pool_renew(&keep->pool);
+}
+
 int ask_start(struct keep *keep, struct process **ret, struct error *err)
 {
-    AUTO_BUF struct buf said = {.max = KEEP_ID_LEN};
     struct process *process = NULL;
+    struct sealing_ids known, ids = {0};
     struct error why = {0};
-    int rc = pool_start(&keep->pool, &said, &process, &why);
 
-    if (rc == 0 && (said.len != KEEP_ID_LEN || memcmp(said.data, keep->id, KEEP_ID_LEN) != 0))
+    keep_ids(keep, &known);
+    int rc = ask_start_as(keep, NULL, &ids, &process, &why);
+    if (rc == 0 && !sealing_ids_has(&ids, known.items[0]))
         rc = error_set(&why, E_CORRUPT,
                        "keeper: the sealing key is not the one that it was when the daemon "
                        "started; put the right one back");
     if (rc == 0) {
+        if (memcmp(ids.items[0], known.items[0], SEALING_ID_LEN) != 0)
+            ask_adopt(keep, &ids);
         *ret = process;
         return 0;
     }
@@ -117,8 +150,15 @@ static int try_once(struct keep *keep, struct process *process, enum keep_kind k
         return rc;
     }
     if (sent && ask_receive(process, kind, ret, ret_answer, &garbage)) {
+        /* It may have sealed under a key that is not in force any more. */
+        bool stale = pool_is_stale(&keep->pool, process);
+
         pool_give(&keep->pool, process);
-        return 1;
+        if (!stale)
+            return 1;
+        keep_answer_done(ret);
+        error_set(err, E_COMMAND, "keeper: the sealing key has changed meanwhile");
+        return 0;
     }
     return ask_bury(keep, process, kind, order->id, garbage, err) ? E_COMMAND : 0;
 }

@@ -13,10 +13,23 @@ struct keep {
     struct process_limits making, others;
     void (*tell)(void *self, const char *text);
     void *self;
-    uint8_t id[KEEP_ID_LEN]; /* of the sealing key, since the first process */
+    char *path, *previous; /* of the sealing keys */
+    bool faults;
+    pthread_mutex_t mutex;  /* of the next */
+    struct sealing_ids ids; /* of the sealing keys, the one in force first */
 };
 
-/* A process with the sealing key that the first one had. E_COMMAND whatever the reason. */
+/* Starts a process and hears which sealing keys it has. With a set-up of its own (NULL: the
+ * usual). Its own code. */
+int ask_start_as(struct keep *keep, const struct blob *setup, struct sealing_ids *ret_ids,
+                 struct process **ret, struct error *err);
+
+/* These are the sealing keys from now on: whoever has others is asked no more. */
+void ask_adopt(struct keep *keep, const struct sealing_ids *ids);
+
+/* A process that has the sealing key in force. Where another one has taken its place beside it, as
+ * a rotation leaves it whose end nobody heard, that one is in force. E_COMMAND whatever the reason.
+ */
 int ask_start(struct keep *keep, struct process **ret, struct error *err);
 
 /* Sends an order, which is borrowed. False when the process is lost. E_TOO_LARGE when it is too

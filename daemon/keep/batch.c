@@ -116,6 +116,13 @@ static void hear(struct batch *batch, struct worker *worker)
 
     if (!ask_receive(worker->process, KEEP_MAKE, &answer, &request->error, &garbage)) {
         lose(batch, worker, garbage);
+    } else if (pool_is_stale(&batch->keep->pool, worker->process)) {
+        /* Sealed under a key that is not in force any more, as what follows may be. */
+        keep_answer_done(&answer);
+        for (size_t i = 0; i < worker->count; i++)
+            batch->again[worker->queue[i] - batch->requests] = true;
+        worker->count = 0;
+        process_end(TAKE(worker->process));
     } else {
         request->key = answer.sealed;
         request->csr = answer.csr;

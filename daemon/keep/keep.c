@@ -10,9 +10,9 @@
 static const struct process_limits usual_making = {300 * 1000, 120 * 1000};
 static const struct process_limits usual_others = {30 * 1000, 10 * 1000};
 
-static struct blob pack_setup(const struct keep_options *options, bool create)
+static struct blob pack_setup(const struct keep *keep, bool create, bool rotate)
 {
-    struct keep_setup setup = {(char *)(uintptr_t)options->path, create, options->faults};
+    struct keep_setup setup = {keep->path, keep->previous, create, rotate, keep->faults};
     struct buf body = {.max = WIRE_MAX};
 
     wire_keep_setup(&(struct wire){.out = &body}, &setup);
@@ -25,42 +25,31 @@ static struct process_limits limits_of(struct process_limits wanted, struct proc
                                    wanted.cpu_ms ? wanted.cpu_ms : usual.cpu_ms};
 }
 
-/* The first process: its sealing key is the one from now on, and its failures are told as they
- * are. */
-static int start_first(struct keep *keep, struct error *err)
-{
-    AUTO_BUF struct buf said = {.max = KEEP_ID_LEN};
-    struct process *process = NULL;
-    int rc = pool_start(&keep->pool, &said, &process, err);
-
-    if (rc < 0)
-        return rc;
-    pool_give(&keep->pool, process);
-    if (said.len != KEEP_ID_LEN)
-        return error_set(err, E_COMMAND, "keeper: did not name its sealing key");
-    memcpy(keep->id, said.data, KEEP_ID_LEN);
-    return 0;
-}
-
 int keep_open(const struct keep_options *options, struct keep **ret, struct error *err)
 {
     struct keep *keep = mem_alloc(1, sizeof *keep);
+    struct process *process = NULL;
 
     *keep = (struct keep){
         .making = limits_of(options->making, usual_making),
         .others = limits_of(options->others, usual_others),
         .tell = options->tell,
         .self = options->self,
+        .path = mem_strdup(options->path),
+        .previous = mem_strdup(options->previous ? options->previous : ""),
+        .faults = options->faults,
+        .mutex = PTHREAD_MUTEX_INITIALIZER,
     };
-    pool_init(&keep->pool, &keeper_role, options->program, pack_setup(options, options->create),
+    pool_init(&keep->pool, &keeper_role, options->program, pack_setup(keep, false, false),
               POOL_MAX);
-    int rc = start_first(keep, err);
+    /* The first process: its failures are told as they are. */
+    AUTO_BLOB struct blob setup = pack_setup(keep, options->create, false);
+    int rc = ask_start_as(keep, &setup, &keep->ids, &process, err);
     if (rc < 0) {
         keep_close(keep);
         return rc;
     }
-    blob_done(&keep->pool.setup);
-    keep->pool.setup = pack_setup(options, false);
+    pool_give(&keep->pool, process);
     *ret = keep;
     return 0;
 }
@@ -70,12 +59,30 @@ void keep_close(struct keep *keep)
     if (!keep)
         return;
     pool_done(&keep->pool);
+    pthread_mutex_destroy(&keep->mutex);
+    free(keep->path);
+    free(keep->previous);
     free(keep);
 }
 
-void keep_id(const struct keep *keep, uint8_t ret[8])
+void keep_ids(struct keep *keep, struct sealing_ids *ret)
 {
-    memcpy(ret, keep->id, KEEP_ID_LEN);
+    pthread_mutex_lock(&keep->mutex);
+    *ret = keep->ids;
+    pthread_mutex_unlock(&keep->mutex);
+}
+
+int keep_rotate(struct keep *keep, struct error *err)
+{
+    AUTO_BLOB struct blob setup = pack_setup(keep, false, true);
+    struct process *process = NULL;
+    struct sealing_ids ids = {0};
+    int rc = ask_start_as(keep, &setup, &ids, &process, err);
+
+    process_end(process);
+    if (rc == 0)
+        ask_adopt(keep, &ids);
+    return rc;
 }
 
 bool keep_tidy(struct keep *keep, int64_t idle_ms)

@@ -13,8 +13,9 @@
 struct keep;
 
 struct keep_options {
-    const char *path; /* of the sealing key, absolute */
-    bool create;      /* make it when it is missing */
+    const char *path;     /* of the sealing key, absolute */
+    const char *previous; /* of one that only opens (keeper_open_previous); NULL: none */
+    bool create;          /* make the first when it is missing */
     /* Of making a key (0 for the usual: 300 s, and 120 s of processor time) and of all else (30 s,
      * and 10 s). */
     struct process_limits making, others;
@@ -26,16 +27,20 @@ struct keep_options {
 };
 
 /*
- * Starts a keeper, which opens the sealing key; codes as keeper_open, and E_COMMAND, E_DENIED or
- * E_IO when it cannot be started or confined. Of the options only `self` is kept. No process that
- * replaces this one makes a sealing key, or serves under another one than this.
+ * Starts a keeper, which opens the sealing key; codes as keeper_open, E_CONFIG
+ * when the previous one is missing, and E_COMMAND, E_DENIED or E_IO when it cannot be started or
+ * confined. Of the options only `self` is kept. No process that replaces this one makes a sealing
+ * key, or serves under another one than this.
  */
 int keep_open(const struct keep_options *options, struct keep **ret, struct error *err);
 /* Ends all processes; nobody may be asking. NULL is allowed. */
 void keep_close(struct keep *keep);
 
-/* As keeper_id. */
-void keep_id(const struct keep *keep, uint8_t ret[8]);
+/* As keeper_ids. */
+void keep_ids(struct keep *keep, struct sealing_ids *ret);
+/* As keeper_rotate, by a process of its own that does nothing else. When it is lost the new key may
+ * be in force all the same: then the next process says so. */
+int keep_rotate(struct keep *keep, struct error *err);
 
 /* Ends processes that nobody asked anything for that long, but for one; false when none is left to
  * be ended later. */

@@ -21,11 +21,18 @@ struct duty {
     bool faults;
 };
 
-/* The one place where a sealing key is opened. */
+/* The one place where sealing keys are opened, and made. */
 static int open_keeper(const struct keep_setup *setup, struct duty *duty, struct error *err)
 {
+    int rc = keeper_open(setup->path, setup->create, &duty->keeper, err);
+
     duty->faults = setup->faults;
-    return keeper_open(setup->path, setup->create, &duty->keeper, err);
+    if (rc == 0 && setup->previous[0] != '\0') {
+        rc = keeper_open_previous(duty->keeper, setup->previous, err);
+        if (rc < 0)
+            return error_wrap(err, rc == E_NOT_FOUND ? E_CONFIG : rc, "sealing-key-previous");
+    }
+    return rc == 0 && setup->rotate ? keeper_rotate(duty->keeper, err) : rc;
 }
 
 static int set_up(struct duty *duty, struct error *err)
@@ -45,17 +52,17 @@ static int set_up(struct duty *duty, struct error *err)
     return rc == 0 ? sandbox_enter(&keeper_role, err) : rc;
 }
 
-/* It is confined, and this is the name of its sealing key. */
+/* It is confined, and these are its sealing keys. */
 static void say_ready(const struct duty *duty)
 {
     AUTO_BUF struct buf body = {.max = WIRE_MAX};
     struct wire wire = {.out = &body};
     struct error none = {0};
-    uint8_t id[KEEP_ID_LEN];
+    struct sealing_ids ids;
 
-    keeper_id(duty->keeper, id);
+    keeper_ids(duty->keeper, &ids);
     wire_error(&wire, &none);
-    wire_fixed(&wire, id, sizeof id);
+    wire_keep_ids(&wire, &ids);
     role_answer(&body);
 }
 

@@ -23,8 +23,18 @@ _Static_assert(sizeof(struct sealed_key) == 48,
 void wire_keep_setup(struct wire *wire, struct keep_setup *setup)
 {
     wire_owned_text(wire, &setup->path, PATH_BYTES_MAX);
+    wire_owned_text(wire, &setup->previous, PATH_BYTES_MAX);
     wire_flag(wire, &setup->create);
+    wire_flag(wire, &setup->rotate);
     wire_flag(wire, &setup->faults);
+}
+
+void wire_keep_ids(struct wire *wire, struct sealing_ids *ids)
+{
+    ids->count = wire_number(wire, ids->count, SEALING_KEYS_MAX);
+    for (size_t i = 0; i < ids->count; i++)
+        wire_fixed(wire, ids->items[i], SEALING_ID_LEN);
+    wire->bad = wire->bad || ids->count == 0;
 }
 
 static void wire_id(struct wire *wire, int64_t *id)
@@ -129,6 +139,7 @@ void wire_keep_answer(struct wire *wire, enum keep_kind kind, struct keep_answer
 void keep_setup_done(struct keep_setup *setup)
 {
     free(setup->path);
+    free(setup->previous);
     *setup = (struct keep_setup){0};
 }
 

@@ -24,14 +24,15 @@ enum keep_kind {
 enum {
     KEEP_KEY_MAX = 2 << 20,     /* a key to be sealed: more than a keeper takes */
     KEEP_MESSAGE_MAX = 1 << 16, /* to be signed off */
-    KEEP_ID_LEN = 8,            /* as keeper_id */
     KEEP_SUBJECT_FIELDS = 5,
 };
 
 struct keep_setup {
-    char *path;  /* of the sealing key, absolute */
-    bool create; /* when it is missing */
-    bool faults; /* do what a test's key asks for (daemon/role/fault.h) */
+    char *path;     /* of the sealing key, absolute */
+    char *previous; /* of one that only opens; "" for none */
+    bool create;    /* when it is missing */
+    bool rotate;    /* put a new one in its place */
+    bool faults;    /* do what a test's key asks for (daemon/role/fault.h) */
 };
 
 struct keep_order {
@@ -58,6 +59,8 @@ struct keep_answer {
 /* As daemon/role/wire.h says. What is wrong with the things themselves is for the keeper to say, in
  * its own words. */
 void wire_keep_setup(struct wire *wire, struct keep_setup *setup);
+/* What a keeper says when it is ready: which sealing keys it has, at least one. */
+void wire_keep_ids(struct wire *wire, struct sealing_ids *ids);
 void wire_keep_order(struct wire *wire, enum keep_kind kind, struct keep_order *order);
 void wire_keep_answer(struct wire *wire, enum keep_kind kind, struct keep_answer *answer);
 

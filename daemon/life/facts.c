@@ -37,6 +37,7 @@ struct target_walk {
     struct inventory *inventory;
     struct certificate_facts *facts;
     const struct accepted_times *accepted; /* NULL: none */
+    utc_t in_service_at;                   /* the latest of the targets */
     size_t targets;
 };
 
@@ -99,14 +100,29 @@ static int look_at_target(void *self, const struct target_row *target, struct er
             copy_deployment(&row, &walk->facts->deployments[walk->facts->deployment_count++]);
         else if (rc < 0 && rc != E_NOT_FOUND)
             return rc;
+        utc_t at = rc == 0 ? row.verified_at : UTC_NEVER;
+        if (at > walk->in_service_at)
+            walk->in_service_at = at;
     }
     return look_at_live(walk, target->id, err);
+}
+
+static int look_at_old_key(void *self, const struct key_row *row, utc_t retired_at,
+                           struct error *err)
+{
+    struct certificate_facts *facts = self;
+
+    (void)row;
+    (void)err;
+    facts->old_key_at = facts->old_keys ? utc_min(facts->old_key_at, retired_at) : retired_at;
+    facts->old_keys = true;
+    return 0;
 }
 
 int life_facts(struct inventory *inventory, const struct certificate_row *certificate,
                struct certificate_facts *ret, struct error *err)
 {
-    struct accepted_times accepted;
+    struct accepted_times accepted = {0};
     struct certificate_facts facts = {
         .added_at = certificate->added_at,
         .retired_at = certificate->retired_at,
@@ -115,6 +131,8 @@ int life_facts(struct inventory *inventory, const struct certificate_row *certif
         .accepted_at = UTC_NEVER,
         .chain_not_after = UTC_NEVER,
         .rechain_at = UTC_NEVER,
+        .in_service_at = UTC_NEVER,
+        .old_key_at = UTC_NEVER,
         .live_not_before = UTC_NEVER,
         .live_not_after = UTC_NEVER,
         .ladder_told = certificate->ladder_told,
@@ -134,10 +152,16 @@ int life_facts(struct inventory *inventory, const struct certificate_row *certif
         facts.chain_not_after = accepted.chain_not_after;
         facts.rechain_at = accepted.rechain_at;
         walk.accepted = &accepted;
+        walk.in_service_at = accepted.accepted_at;
     } else if (rc != E_NOT_FOUND) {
         return rc;
     }
     rc = targets_each(inventory, certificate->id, look_at_target, &walk, err);
+    if (rc < 0)
+        return rc;
+    if (facts.accepted)
+        facts.in_service_at = walk.in_service_at;
+    rc = old_keys_each(inventory, &facts, &accepted, certificate->id, look_at_old_key, &facts, err);
     if (rc < 0)
         return rc;
     if (walk.targets == 0 && facts.accepted) {

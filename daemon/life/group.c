@@ -54,6 +54,7 @@ static bool may_join(enum action action)
     case ACTION_DEPLOY:
     case ACTION_TELL_EXPIRY:
     case ACTION_TELL_EXPIRED:
+    case ACTION_ERASE_KEYS:
         break;
     }
     return false;
@@ -88,6 +89,11 @@ static int read_members(struct group *group, const int64_t *ids, size_t count, s
 
     for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = add_member(group, ids[i], err);
+        /* One that cannot be read is set aside alone, in its turn. */
+        if (rc == E_CORRUPT) {
+            rc = 0;
+            count = i;
+        }
         if (rc == 0 && group->count == 0)
             rc = error_set(err, E_NOT_YET, "certificate %lld: goes alone", (long long)ids[i]);
     }

@@ -8,6 +8,7 @@
 #include "store/deliveries.h"
 #include "store/deployments.h"
 #include "store/events.h"
+#include "store/keys.h"
 
 /* What was made for a verb beforehand, outside of the transaction that its certificate shares with
  * others. */
@@ -58,6 +59,13 @@ int life_plan(struct life *life, int64_t certificate_id, struct error *err);
 
 /* Writes this plan, and the state, of the certificate in hand. Part of the open transaction. */
 int plan_write(struct life *life, const struct hand *hand, struct next next, struct error *err);
+
+/*
+ * A record that cannot be read any more: its certificate is told, once, and left alone until
+ * somebody repairs it. The others do not wait for it. Part of the open transaction.
+ */
+int plan_set_aside(struct life *life, int64_t id, const char *name, const char *why,
+                   struct error *err);
 
 /* An event, now, of a certificate and a renewal (0: none), by life->actor. Part of the open
  * transaction. */
@@ -113,6 +121,17 @@ int notice_in_service(struct life *life, int64_t certificate_id, struct error *e
 int life_live_leaf(struct life *life, const struct certificate_row *certificate, struct cert *ret,
                    struct error *err);
 
+/* The keys of a certificate that are kept and out of use, and since when; facts need no more than
+ * what is known of the accepted renewal, which may be none (id 0). The callback may not write. */
+typedef int (*old_key_fn)(void *self, const struct key_row *row, utc_t retired_at,
+                          struct error *err);
+int old_keys_each(struct inventory *inventory, const struct certificate_facts *facts,
+                  const struct accepted_times *accepted, int64_t certificate_id, old_key_fn fn,
+                  void *self, struct error *err);
+/* Why a certificate for this key cannot be taken; NULL when its key is here, or not expected to be.
+ * Owned by the caller. */
+char *erased_key_says(const struct renewal_row *renewal);
+
 /* The verbs behind ACTION_TABLE. Each performs one action and commits its fact and the next plan.
  */
 typedef int (*verb_fn)(struct life *life, struct hand *hand, const struct next *next,
@@ -132,6 +151,8 @@ int verb_tell_expiry(struct life *life, struct hand *hand, const struct next *ne
                      struct error *err);
 int verb_tell_expired(struct life *life, struct hand *hand, const struct next *next,
                       struct error *err);
+int verb_erase_keys(struct life *life, struct hand *hand, const struct next *next,
+                    struct error *err);
 
 /* Key and CSR of a renewal: any thread, no inventory. */
 int request_make(const struct life *life, const struct hand *hand,

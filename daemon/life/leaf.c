@@ -398,11 +398,9 @@ static int judge_chain(const struct judgement *on, const char *warnings, struct 
     AUTO_CHAIN struct chain chain = {0};
     struct error why = {0};
 
-    if (!on->delivered && renewal->accepted_at != UTC_NEVER && renewal->key.sealed.len == 0)
-        return refuse(on,
-                      "its key was never readable here, so it cannot be installed: run \"unlapse "
-                      "renew\" and order with the new CSR",
-                      ret, err);
+    AUTO_FREE char *erased = on->delivered ? NULL : erased_key_says(renewal);
+    if (erased)
+        return refuse(on, erased, ret, err);
     int rc =
         chain_for(on->life, on->policy, on->input->cert, on->input->der, on->now, &chain, &why);
     if (rc == E_NO_CHAIN)

@@ -1,5 +1,6 @@
 #include "daemon/life/internal.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -98,6 +99,19 @@ int life_part_end(struct life *life, int rc, struct error *err)
     return inventory_part_end(life->inventory, rc == 0, err);
 }
 
+/* The one that is due cannot be read: it must not be the most urgent one for ever. */
+static int set_aside_due(struct life *life, int64_t id, const char *why, struct error *err)
+{
+    AUTO_FREE char *name = NULL;
+    int rc = life_begin(life, err);
+
+    if (rc == 0)
+        rc = certificates_name(life->inventory, id, &name, err);
+    if (rc == 0)
+        rc = plan_set_aside(life, id, name, why, err);
+    return life_end(life, rc, err);
+}
+
 struct life *act_begin(struct life *life, const char *who)
 {
     life->actor = who;
@@ -174,6 +188,7 @@ static const verb_fn verbs[] = {
     [ACTION_DEPLOY] = verb_deploy,
     [ACTION_TELL_EXPIRY] = verb_tell_expiry,
     [ACTION_TELL_EXPIRED] = verb_tell_expired,
+    [ACTION_ERASE_KEYS] = verb_erase_keys,
 };
 
 int verb_perform(struct life *life, struct hand *hand, const struct next *next, struct error *err)
@@ -246,11 +261,14 @@ int hand_put_off(struct life *life, struct hand *hand, const struct next *failed
 static int step_one(struct life *life, int64_t id, bool deploy, struct error *err)
 {
     AUTO_HAND struct hand hand = {0};
-    int rc = hand_take(life, id, &hand, err);
+    struct error why = {0};
+    int rc = hand_take(life, id, &hand, &why);
 
+    if (rc == E_CORRUPT)
+        return set_aside_due(life, id, why.text, err);
     /* To the caller "not found" means that nothing is due. */
     if (rc < 0)
-        return rc == E_NOT_FOUND ? E_CORRUPT : rc;
+        return error_set(err, rc == E_NOT_FOUND ? E_CORRUPT : rc, "%s", why.text);
     LOG_CONTEXT("certificate=%s", hand.row.name);
     struct next next = policy_next(&hand.facts, hand.policy, hand.now);
     /* The plan is only an index: facts may have moved on since it was written. */

@@ -25,6 +25,9 @@ struct life {
     const char *drop_shown;             /* the drop folder as people see it */
     const char *requests;               /* the folder of CSRs */
     const char *host;
+    const char *backups;     /* the folder of backups */
+    seconds_t backups_every; /* 0: only when somebody asks */
+    int64_t backups_keep;
     bool erase_keys; /* the content of files with private keys goes after it was read */
     const seconds_t *mail_retry;
     size_t mail_retry_count;
@@ -63,6 +66,9 @@ void chain_end_done(struct chain_end *end);
 /* The policy of a certificate: "default" when its own is gone (a warning is logged). Never NULL. */
 const struct policy *life_policy(const struct life *life,
                                  const struct certificate_row *certificate);
+
+/* The state of a certificate whose record cannot be read. */
+#define LIFE_UNREADABLE "unreadable"
 
 /* One due action (deploy actions when `deploy`, all others when not), or several of different
  * certificates together, those with the nearest deadlines. *ret_at: when to call again
@@ -223,6 +229,34 @@ int life_folder_note(struct life *life, const char *text, struct error *err);
 int life_folder_mount(struct life *life, const char *path, bool is_mount, struct error *err);
 bool life_folder_was_mount(struct inventory *inventory, const char *path);
 
+/*
+ * Makes the backup that is due, verified, and lets old ones go. stop is asked all the time; once
+ * it says so the backup is broken off and stays due. A failure is recorded, logged, mailed when
+ * it lasts, and tried again with growing pauses: it is no failure of this call. Returns as
+ * life_step; E_CORRUPT when the inventory is damaged.
+ */
+int life_backup(struct life *life, inventory_stop_fn stop, void *self, utc_t *ret_at,
+                struct error *err);
+/* Asks for one now; *ret_number is that of the request. */
+int life_backup_ask(struct life *life, const char *actor, int64_t *ret_number, struct error *err);
+
+/* Facts about backups, kept in the inventory; which there are tells the folder. */
+struct backup_state {
+    int64_t asked, answered; /* numbers of the last request and of the last one that was tried */
+    utc_t made_at;           /* the last one that succeeded; UTC_NEVER: none yet */
+    char *name;              /* of that file; NULL: none yet */
+    int64_t rows;            /* in it */
+    utc_t tried_at;          /* the last one that failed; UTC_NEVER: the last one did not */
+    utc_t since;             /* how long that has been so; UTC_NEVER */
+    int64_t failures;        /* in a row */
+    char *trouble;           /* NULL: none */
+    bool told;               /* of it, by mail */
+};
+int life_backup_state(struct inventory *inventory, struct backup_state *ret, struct error *err);
+void backup_state_done(struct backup_state *state);
+/* When the next one is due; UTC_NEVER when only a request makes one. */
+utc_t life_backup_due(const struct life *life, const struct backup_state *state);
+
 struct folder_state {
     char *trouble; /* NULL: none; else what ails it and what to do */
     utc_t since;   /* UTC_NEVER: without trouble */
@@ -231,5 +265,39 @@ struct folder_state {
 };
 int life_folder_state(struct inventory *inventory, struct folder_state *ret, struct error *err);
 void folder_state_done(struct folder_state *state);
+
+/*
+ * The sealing key. Before it is opened: *ret_none when the inventory holds nothing that was sealed,
+ * so that a new one may be made, and else the id that is wanted, in hexadecimal (owned by the
+ * caller; NULL when none).
+ */
+int life_seal_expected(struct inventory *inventory, bool *ret_none, char **ret_id,
+                       struct error *err);
+/*
+ * After it was opened: it must be the one that the inventory was sealed with, or that one must be
+ * among the older ones: then everything is sealed anew from now on. Goes on with what a crash broke
+ * off. E_CORRUPT names both; nothing was changed then.
+ */
+int life_seal_start(struct life *life, const char *path, struct error *err);
+/* A new sealing key, in force when this returns; *ret_existing: the last change goes on yet, and
+ * nothing was done. What world->rotate returns. */
+int life_seal_rotate(struct life *life, const char *actor, bool *ret_existing, struct error *err);
+/* Seals a batch of keys anew while the key changes. E_NOT_FOUND: there is nothing to do. */
+int life_seal_step(struct life *life, struct error *err);
+
+/* For the lane of requests when nothing is due there: takes what was erased out of the log of the
+ * inventory, and life_seal_step, whose codes it returns. */
+int life_rest(struct life *life, struct error *err);
+
+struct seal_state {
+    struct sealing_ids ids;     /* those that are here, the one in force first */
+    struct sealing_ids missing; /* those that are wanted and not here */
+    bool rotating;
+    char *by; /* of that; NULL */
+    utc_t began_at;
+    int64_t done, left; /* keys; left is counted to 100000 for each sealing key */
+};
+int life_seal_state(struct life *life, struct seal_state *ret, struct error *err);
+void seal_state_done(struct seal_state *state);
 
 #endif

@@ -67,6 +67,33 @@ int life_plan(struct life *life, int64_t certificate_id, struct error *err)
     return plan_write(life, &hand, policy_next(&hand.facts, hand.policy, hand.now), err);
 }
 
+int plan_set_aside(struct life *life, int64_t id, const char *name, const char *why,
+                   struct error *err)
+{
+    const struct certificate_plan plan = {
+        .next_at = UTC_NEVER,
+        .next_action = action_text(ACTION_NONE),
+        .deadline = UTC_NEVER,
+        .ends_at = UTC_NEVER,
+        .state = LIFE_UNREADABLE,
+    };
+    AUTO_FREE char *stage = mem_printf("unreadable-%" PRId64, id);
+    AUTO_FREE char *commands = mem_printf("unlapse explain %s\n    unlapse backup list", name);
+    AUTO_FIELDS struct fields fields = {0};
+
+    LOG_CONTEXT("certificate=%s", name);
+    log_error("unreadable", "its record cannot be read, it is left alone: %s", why);
+    notice_fields_init(&fields);
+    fields_set(&fields, "certificate", name);
+    fields_set(&fields, "host", life->host);
+    fields_set(&fields, "reason", why);
+    fields_set(&fields, "commands", commands);
+    int rc = notice_queue_general(life, NOTICE_UNREADABLE, stage, &fields, err);
+    return rc < 0 ? rc
+                  : certificates_set_plan(life->inventory, id, &plan,
+                                          life->world->now(life->world->self), err);
+}
+
 void life_look_at_anchors(struct life *life)
 {
     struct error why = {0};
@@ -147,13 +174,17 @@ static int plan_one(void *self, const struct certificate_row *row, struct error 
     struct batch *batch = self;
 
     AUTO_HAND struct hand hand = {0};
+    struct error why = {0};
     bool is_new = false;
-    int rc = hand_take(batch->life, row->id, &hand, err);
+    int rc = row->damaged ? error_set(&why, E_CORRUPT, "%s", row->damaged)
+                          : hand_take(batch->life, row->id, &hand, &why);
 
     batch->progress.after = row->id;
     batch->count++;
+    if (rc == E_CORRUPT)
+        return plan_set_aside(batch->life, row->id, row->name, why.text, err);
     if (rc < 0)
-        return rc;
+        return error_set(err, rc, "%s", why.text);
     struct next next = policy_next(&hand.facts, hand.policy, hand.now);
     rc = write_plan(batch->life, &hand, &next, &is_new, err);
     batch->changed += is_new;
@@ -163,6 +194,7 @@ static int plan_one(void *self, const struct certificate_row *row, struct error 
 int life_plan_more(struct life *life, struct error *err)
 {
     struct batch batch = {.life = life};
+    int64_t last = 0;
     int rc = life_begin(life, err);
 
     if (rc == 0)
@@ -170,8 +202,8 @@ int life_plan_more(struct life *life, struct error *err)
     if (rc == 0 && batch.progress.after == INT64_MAX)
         rc = error_set(err, E_NOT_FOUND, "plans: all are made by the rules in force");
     if (rc == 0)
-        rc = certificates_each_after(life->inventory, batch.progress.after, AGAIN_BATCH, plan_one,
-                                     &batch, err);
+        rc = certificates_after(life->inventory, batch.progress.after, AGAIN_BATCH, plan_one,
+                                &batch, &last, err);
     if (batch.count < AGAIN_BATCH)
         batch.progress.after = INT64_MAX;
     if (rc == 0)

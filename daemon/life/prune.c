@@ -142,8 +142,11 @@ void life_trail_sign_again(struct life *life)
 void life_happened(struct life *life, const char *kind, const char *text)
 {
     struct error why = {0};
-    int rc = life_begin(life, &why);
 
+    /* one that is damaged cannot even be opened */
+    if (!life->inventory)
+        return;
+    int rc = life_begin(life, &why);
     if (rc == 0)
         rc = life_event(life, 0, 0, kind, "%s", text);
     if (life_end(life, rc, &why) < 0)

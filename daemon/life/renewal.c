@@ -30,9 +30,11 @@ int verb_start(struct life *life, struct hand *hand, const struct next *next, st
     int rc = life_begin(life, err);
 
     /* Somebody asked for one since the plan was read. */
-    if (rc == 0 && renewals_open(life->inventory, hand->row.id, &open, err) == 0)
-        return life_end_planned(life, hand->row.id, 0, err);
-
+    if (rc == 0)
+        rc = renewals_open(life->inventory, hand->row.id, &open, err);
+    if (rc != E_NOT_FOUND)
+        return life_end_planned(life, hand->row.id, rc, err);
+    rc = 0;
     if (hand->facts.accepted)
         snprintf(reason, sizeof reason, "the certificate ends in %s",
                  seconds_format(hand->facts.not_after - hand->now, left));

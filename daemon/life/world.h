@@ -44,11 +44,18 @@ struct world {
     int (*build_bundle)(void *self, int64_t renewal_id, const struct sealed_key *key,
                         struct span leaf, const struct blobs *chain, struct bundle *ret,
                         struct error *err);
+    /* Proves that a sealed key opens and fits a CSR or certificate (keeper_check). */
+    int (*check_key)(void *self, int64_t renewal_id, const struct sealed_key *key, struct span csr,
+                     struct span cert, struct error *err);
     /* keeper_sign_off, keeper_signed_off */
     int (*sign_off)(void *self, struct span message, uint8_t ret_mac[SHA256_LEN],
                     struct error *err);
     int (*signed_off)(void *self, struct span message, const uint8_t mac[SHA256_LEN], bool *ret,
                       struct error *err);
+
+    /* which sealing keys it has, and a new one (keeper_ids, keeper_rotate) */
+    int (*sealing_ids)(void *self, struct sealing_ids *ret, struct error *err);
+    int (*rotate)(void *self, struct error *err);
 
     /* reader and chain builder (pki/delivery, pki/cert.h, pki/chain.h). E_REFUSED also when it was
      * killed by what it was given: a verdict on that. Failures that may pass (code_retry) are of

@@ -13,6 +13,7 @@ void pool_init(struct pool *pool, const struct role *role, const char *program, 
         .program = mem_strdup(program ? program : "/proc/self/exe"),
         .setup = setup,
         .most = most,
+        .renewed_at = INT64_MIN,
         .mutex = PTHREAD_MUTEX_INITIALIZER,
     };
 }
@@ -46,10 +47,26 @@ void pool_give(struct pool *pool, struct process *process)
     bool worn = process_is_worn(process);
 
     pthread_mutex_lock(&pool->mutex);
-    if (!worn && pool->count < pool->most)
+    if (!worn && process_started_at(process) > pool->renewed_at && pool->count < pool->most)
         pool->idle[pool->count++] = TAKE(process);
     pthread_mutex_unlock(&pool->mutex);
     process_end(process);
+}
+
+void pool_renew(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    pool->renewed_at = clock_monotonic_ms();
+    pthread_mutex_unlock(&pool->mutex);
+    pool_tidy(pool, 0, 0);
+}
+
+bool pool_is_stale(struct pool *pool, const struct process *process)
+{
+    pthread_mutex_lock(&pool->mutex);
+    bool stale = process_started_at(process) <= pool->renewed_at;
+    pthread_mutex_unlock(&pool->mutex);
+    return stale;
 }
 
 bool pool_tidy(struct pool *pool, int64_t idle_ms, size_t keep)

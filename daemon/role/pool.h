@@ -17,6 +17,7 @@ struct pool {
     struct blob setup;
     size_t most; /* that may wait; 0: each answers one question and ends */
     pthread_mutex_t mutex;
+    int64_t renewed_at;             /* those that were started until then are of no use */
     struct process *idle[POOL_MAX]; /* the last one was used last */
     size_t count;
 };
@@ -35,6 +36,12 @@ int pool_start(const struct pool *pool, struct buf *ret_said, struct process **r
                struct error *err);
 /* After its answer: it waits again, or ends when it is worn or enough wait. */
 void pool_give(struct pool *pool, struct process *process);
+
+/* From now on only processes that are started from now on are of use: something that they read
+ * during their set-up has changed. Those that wait end; those that are out end when they are given
+ * back. */
+void pool_renew(struct pool *pool);
+bool pool_is_stale(struct pool *pool, const struct process *process);
 
 /* Ends those that nobody has asked anything for that long, but leaves `keep` of them; false when no
  * more than these are left to be ended later. */

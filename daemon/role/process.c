@@ -31,7 +31,7 @@ struct process {
     clockid_t cpu_clock;
     struct process_limits limits;
     int64_t wall_end, cpu_end; /* of the request in hand */
-    int64_t used_at;
+    int64_t used_at, started_at;
     unsigned requests;
     enum lateness late;
 };
@@ -175,6 +175,11 @@ int64_t process_used_at(const struct process *process)
     return process->used_at;
 }
 
+int64_t process_started_at(const struct process *process)
+{
+    return process->started_at;
+}
+
 /*
  * posix_spawn, since other threads may hold any lock: the child runs no code of ours before exec.
  * It gets the null device three times and its end of the socket pair, no environment, no signal
@@ -274,7 +279,7 @@ int process_start(const struct role *role, const char *program, struct span setu
     AUTO_FD int theirs = -1;
     struct process *process = mem_alloc(1, sizeof *process);
 
-    *process = (struct process){.role = role, .fd = -1};
+    *process = (struct process){.role = role, .fd = -1, .started_at = clock_monotonic_ms()};
     int rc = make_pair(role, &process->fd, &theirs, err);
     if (rc == 0)
         rc = spawn(role, program, theirs, &process->pid, err);

@@ -54,7 +54,8 @@ enum fate process_fate(struct process *process, bool garbage, char *ret, size_t 
 /* It has been used enough: what leaks, or what a file did to it, ends with it. */
 bool process_is_worn(const struct process *process);
 
-/* When it was last used, of clock_monotonic_ms. */
+/* When it was last used, and when its start began, of clock_monotonic_ms. */
 int64_t process_used_at(const struct process *process);
+int64_t process_started_at(const struct process *process);
 
 #endif

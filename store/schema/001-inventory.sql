@@ -28,11 +28,13 @@ CREATE TABLE certificates (
 ) STRICT;
 
 -- What is due next, for each of the two lanes: the first entry is the answer. What is due comes by
--- its deadline, before all that waits for its time.
+-- its deadline, before all that waits for its time. For a retired certificate
+-- only its keys are left to erase.
 CREATE INDEX certificates_due_deploy ON certificates (urgency, next_at)
     WHERE next_action = 'deploy' AND retired_at IS NULL AND next_at IS NOT NULL;
 CREATE INDEX certificates_due_other ON certificates (urgency, next_at)
-    WHERE next_action <> 'deploy' AND retired_at IS NULL AND next_at IS NOT NULL;
+    WHERE next_action <> 'deploy' AND (retired_at IS NULL OR next_action = 'erase keys')
+    AND next_at IS NOT NULL;
 
 -- For lists. State and end are looked at again when the row is read: these only find it.
 CREATE INDEX certificates_by_end ON certificates (ends_at, name) WHERE ends_at IS NOT NULL;
@@ -84,6 +86,7 @@ CREATE TABLE renewals (
     rechain_at      INTEGER, -- a chain that lives longer was last looked for in vain; 0: again at once
     fetched_at      INTEGER, -- what is missing was last asked for at the authority's URL
     fetches         INTEGER NOT NULL DEFAULT 0,
+    key_erased_at   INTEGER, -- it had a key, which was out of use
     CONSTRAINT sealed_key_names_its_public_half
         CHECK (key_sealed IS NULL OR spki_sha256 IS NOT NULL),
     CONSTRAINT accepted_renewal_has_a_leaf
@@ -101,6 +104,11 @@ CREATE INDEX renewals_accepted
 CREATE INDEX renewals_waiting_chain ON renewals (id)
     WHERE received_at IS NOT NULL AND accepted_at IS NULL AND withdrawn_at IS NULL
     AND (superseded_at IS NULL OR rejected_at IS NULL);
+-- By the sealing key, whose id stands at the head of what was sealed (pki/seal.h).
+CREATE INDEX renewals_by_sealing_key ON renewals (substr(key_sealed, 2, 8))
+    WHERE key_sealed IS NOT NULL;
+CREATE INDEX renewals_keys ON renewals (certificate_id, spki_sha256)
+    WHERE key_sealed IS NOT NULL;
 CREATE INDEX renewals_rechain ON renewals (rechain_at) WHERE rechain_at IS NOT NULL;
 
 CREATE TABLE renewal_names (

@@ -185,7 +185,9 @@ def check_modes(lab):
             if stat.S_ISSOCK(st.st_mode):
                 continue
             assert not mode & 0o022, f"{name} has mode {mode:o}"
-            if name in private:
+            if name == "backups":
+                assert mode == 0o700, f"{name} has mode {mode:o}"
+            elif name in private or name.startswith("backups/"):
                 assert mode == 0o600, f"{name} has mode {mode:o}"
             else:
                 assert mode & 0o444 == 0o444, f"{name} has mode {mode:o}: people must be able to read it"

@@ -131,7 +131,8 @@ START_TEST(test_shipped)
     ck_assert(text_starts(subject, "[web01] "));
     /* Only what is about none of them names no certificate. */
     ck_assert(kind == NOTICE_UNUSABLE || kind == NOTICE_DROP_TROUBLE || kind == NOTICE_DROP_WELL ||
-              strstr(subject, "www"));
+              kind == NOTICE_BACKUP_TROUBLE || kind == NOTICE_BACKUP_WELL ||
+              kind == NOTICE_DAMAGED || strstr(subject, "www"));
     ck_assert_ptr_nonnull(strstr(text, "You get this mail because"));
     ck_assert_ptr_nonnull(strstr(text, "Also told: "));
     ck_assert_ptr_nonnull(strstr(text, "To look further"));

@@ -1,7 +1,9 @@
 #include "pki/memory.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/evp.h>
 
@@ -41,6 +43,20 @@ static void remember(const struct blob *pem)
     mem_wipe(der, sizeof der);
 }
 
+/* The sealing key in a file, without its beginning, for the same reason, and without a copy of it
+ * in the heap. */
+static void remember_secret(const char *path)
+{
+    enum { SECRET_LEN = 32, SKIPPED = 2 * sizeof(void *) };
+    uint8_t secret[SECRET_LEN];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    ck_assert_int_eq(SECRET_LEN, read(fd, secret, SECRET_LEN));
+    remains_remember(span_of(secret + SKIPPED, SECRET_LEN - SKIPPED));
+    mem_wipe(secret, sizeof secret);
+    close(fd);
+}
+
 /* Makes a key and installs it as the daemon does; what it leaves is counted. */
 static size_t copies_left(void)
 {
@@ -63,6 +79,11 @@ static size_t copies_left(void)
         authority_make(root, &(struct authority_plan){.csr = blob_span(&csr)});
     ck_ok(keeper_build_bundle(keeper, 1, &key, authority_der(leaf), &chain, &bundle, &err));
     remember(&bundle.parts[BUNDLE_KEY]);
+    remember_secret(path);
+    ck_ok(keeper_rotate(keeper, &err));
+    remember_secret(path);
+    AUTO_BLOB struct blob sealed = {0};
+    ck_ok(keeper_reseal(keeper, 1, &key, 1, &sealed, &err));
     /* One that is there on purpose is found. */
     uint8_t *planted = remains_plant();
     during = remains_count(0, &bytes);

@@ -91,6 +91,7 @@ START_TEST(default_is_fit_for_manual_work)
     ck_assert_int_eq(policy_retry(policy, 3), 6000);
     ck_assert_int_eq(policy->chain_wait, 600);
     ck_assert_int_eq(policy->remind_every, 3 * DAY);
+    ck_assert_int_eq(policy->keep_retired_keys, 30 * DAY);
     ck_assert_int_eq(policy->verify_patience, 15);
     const struct policy *quick = policies_get(policies, "short-lived");
     ck_assert_int_eq(policy_lead(quick, 600), 198);
@@ -120,6 +121,7 @@ START_TEST(every_field_is_read)
               "              preferred: Root R46}\n"
               "    recipients: [a@example.com, b@example.com]\n"
               "    delivered-keys: take\n"
+              "    keep-retired-keys: 0s\n"
               "    verify: {handshakes: 5, patience: 3s}\n");
     const struct policy *policy = policies_get(policies, "full");
     ck_assert_str_eq(policy->source, "own.yaml");
@@ -151,6 +153,7 @@ START_TEST(every_field_is_read)
     ck_assert_str_eq(policy->recipients.items[1], "b@example.com");
     ck_assert_int_eq(policy->verify_handshakes, 5);
     ck_assert(policy->take_keys);
+    ck_assert_int_eq(policy->keep_retired_keys, 0);
     ck_assert_int_eq(policy->verify_patience, 3);
     close_set();
 }
@@ -235,7 +238,8 @@ START_TEST(mistakes_of_every_field)
                "    recipients: [\"a@b\\r\\nRCPT TO:<c@d>\", a b@c.d, \"<a@b.c>\", a@b@c]\n"
                "    verify: {handshakes: 0}\n"
                "    extend: default\n"
-               "    aia: yes\n",
+               "    aia: yes\n"
+               "    keep-retired-keys: forever\n",
                "own.yaml:3:10: key: wanted ec-p256, ec-p384, rsa-2048, rsa-3072, rsa-4096 or "
                "ed25519, got \"rsa2048\": did you mean rsa-2048?\n"
                "own.yaml:4:49: country: wanted two capital letters such as DE, got \"de\"\n"
@@ -253,6 +257,8 @@ START_TEST(mistakes_of_every_field)
                "refuse?\n"
                "own.yaml:13:10: aia: wanted off or on, got \"yes\"\n"
                "own.yaml:9:23: files: wanted an absolute path of a PEM file, got \"own.pem\"\n"
+               "own.yaml:14:24: keep-retired-keys: wanted a time such as 30s, 15m, 12h, 21d or 2w "
+               "(0s to 36500d), got \"forever\"\n"
                "own.yaml:11:26: handshakes: wanted a whole number from 1 to 100, got \"0\"\n"
                "own.yaml:10:18: recipients: wanted a mail address such as ops@example.com, got "
                "\"a@b\\x0d\\x0aRCPT TO:<c@d>\"\n"

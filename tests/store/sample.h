@@ -57,6 +57,14 @@ int64_t sample_trail_is_whole(struct inventory *inventory);
 
 /* A second connection, for what our own functions do not do. */
 void sample_sql(const char *path, const char *sql);
+/* Without triggers, checks and foreign keys: by a hand in the file. */
+void sample_force(const char *path, const char *sql);
 int64_t sample_sql_int(const char *path, const char *sql);
+
+/* The stored file of a schema (files/), at "inventory.db" in the test's folder, not yet opened by
+ * the program of now. */
+void sample_stored(int schema);
+/* All that is in a file, as text, whatever page it stands on; owned by the caller. */
+char *sample_dump(const char *path);
 
 #endif

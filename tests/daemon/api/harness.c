@@ -69,9 +69,38 @@ static int signed_off(void *self, struct span message, const uint8_t mac[SHA256_
     return keeper_signed_off(((struct harness *)self)->keeper, message, mac, ret, err);
 }
 
+/* What the daemon's lanes do when they are poked is here the doctor's work alone. */
 static void count_poke(void *self)
 {
-    ((struct harness *)self)->pokes++;
+    struct harness *harness = self;
+    struct error err = {0};
+
+    harness->pokes++;
+    while (!harness->doctor_rests &&
+           doctor_step(harness->doctor, &harness->life, NULL, NULL, &err) == 0)
+        ;
+}
+
+/* One key of zeros in force, and what a change of it does. */
+static int sealing_ids(void *self, struct sealing_ids *ret, struct error *err)
+{
+    const struct harness *harness = self;
+
+    (void)err;
+    *ret = (struct sealing_ids){.count = harness->rotations + 1};
+    for (size_t i = 0; i < ret->count; i++)
+        ret->items[i][0] = (uint8_t)(harness->rotations - i);
+    return 0;
+}
+
+static int rotate(void *self, struct error *err)
+{
+    struct harness *harness = self;
+
+    if (harness->rotation_code < 0)
+        return error_set(err, harness->rotation_code, "sealing key: is a systemd credential");
+    harness->rotations++;
+    return 0;
 }
 
 void harness_open(struct harness *harness)
@@ -91,6 +120,8 @@ void harness_open(struct harness *harness)
     ck_ok(services_finish(harness->services, &complaints, &err));
     harness->world = (struct world){.self = harness,
                                     .now = harness_now,
+                                    .sealing_ids = sealing_ids,
+                                    .rotate = rotate,
                                     .parse_cert = parse_cert,
                                     .read_delivery = read_delivery,
                                     .read_alone = read_delivery,
@@ -98,6 +129,7 @@ void harness_open(struct harness *harness)
                                     .sign_off = sign_off,
                                     .signed_off = signed_off,
                                     .live_read = nothing_installed};
+    harness->backups = testing_path("backups");
     harness->life = (struct life){
         .inventory = harness->inventory,
         .world = &harness->world,
@@ -106,11 +138,16 @@ void harness_open(struct harness *harness)
         .recipients = &harness->recipients,
         .drop_shown = "/srv/drop",
         .host = "web1",
+        .backups = harness->backups,
+        .backups_keep = 1,
     };
+    harness->config.sealing_key = mem_strdup("/var/lib/unlapsed/sealing.key");
     harness->config.file = mem_strdup("/etc/unlapsed/unlapsed.yaml");
+    harness->doctor = doctor_new(NULL, 0, NULL);
     harness->context = (struct api_context){
         .life = &harness->life,
         .config = &harness->config,
+        .doctor = harness->doctor,
         .poke = count_poke,
         .self = harness,
         .started_at = HARNESS_NOW - 3600,
@@ -131,10 +168,13 @@ void harness_close(struct harness *harness)
 {
     keeper_free(harness->keeper);
     api_close(harness->api);
+    doctor_free(harness->doctor);
     inventory_close(harness->inventory);
     policies_free(harness->policies);
     services_free(harness->services);
     free(harness->config.file);
+    free(harness->config.sealing_key);
+    free(harness->backups);
     free(harness->socket);
 }
 
@@ -317,7 +357,7 @@ static void accept_leaf(struct harness *harness, int64_t renewal_id)
     memcpy(row.leaf_sha256, cert.sha256, SHA256_LEN);
     memcpy(row.key.spki_sha256, cert.spki_sha256, SHA256_LEN);
     row.not_before = cert.not_before;
-    row.not_after = cert.not_after;
+    row.not_after = row.chain_not_after = cert.not_after;
     row.requested_at = row.handed_over_at = row.received_at = row.accepted_at = HARNESS_NOW - 86400;
     ck_ok(renewals_update(harness->inventory, &row, &err));
 }

@@ -17,6 +17,8 @@ struct harness {
     struct policies *policies;
     struct services *services;
     struct world world;
+    size_t rotations;  /* of the sealing key */
+    int rotation_code; /* what the next one fails with; 0: it does not */
     struct keeper *keeper;
     struct life life;
     struct config config;
@@ -24,8 +26,11 @@ struct harness {
     struct api_context context;
     struct api *api;
     char *socket;
+    char *backups; /* a folder that is not there yet */
     utc_t now;
     int pokes;
+    struct doctor *doctor; /* works when it is poked */
+    bool doctor_rests;     /* or does not */
 };
 
 /* The harness must stay where it is. */

@@ -168,15 +168,19 @@ static void spoil(const json_t *root, json_t *node, size_t *turn)
 static void fill(struct harness *harness)
 {
     struct error err = {0};
-    int64_t renewal;
+    int64_t renewal, number;
 
     harness->now = HARNESS_NOW;
     harness_www(harness);
     ck_ok(life_renew(&harness->life, "www", false, "test", &renewal, &err));
+    utc_t next = 0;
+    ck_ok(life_backup_ask(&harness->life, "test", &number, &err));
+    ck_ok(life_backup(&harness->life, NULL, NULL, &next, &err));
 }
 
 static const char *const spoiled[][3] = {
-    {"status"}, {"list"}, {"show", "www"}, {"explain", "www"}, {"history"}, {"renew", "www"},
+    {"status"},       {"list"},           {"show", "www"},    {"explain", "www"}, {"history"},
+    {"renew", "www"}, {"backup", "list"}, {"seal", "status"}, {"seal", "rotate"},
 };
 
 START_TEST(spoiled_replies_do_no_harm)

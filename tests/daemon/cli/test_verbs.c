@@ -34,6 +34,7 @@ START_TEST(status)
     ck_says(ran.out, "Certificates   1 (1 ok)\n");
     ck_says(ran.out, "Next           www: start a renewal, ");
     ck_says(ran.out, "on web1, process ");
+    ck_says(ran.out, "Backups        none yet; next ");
     ck_assert_str_eq(ran.err, "");
 }
 END_TEST
@@ -228,6 +229,10 @@ START_TEST(usage)
         {"help", "frobnicate"},
         {"version", "x"},
         {"check-config", "a", "b"},
+        {"backup", "a", "b"},
+        {"restore"},
+        {"restore", "a", "b"},
+        {"restore", "--config"},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -244,9 +249,9 @@ END_TEST
 
 START_TEST(help_and_version)
 {
-    static const char *const verbs[] = {"add",     "list",  "show",        "explain",
-                                        "status",  "renew", "request",     "history",
-                                        "version", "help",  "check-config"};
+    static const char *const verbs[] = {"add",   "list",         "show",    "explain", "status",
+                                        "renew", "request",      "history", "seal",    "version",
+                                        "help",  "check-config", "backup",  "restore"};
     AUTO_RAN struct ran help = run(NULL, "help");
     AUTO_RAN struct ran option = run(NULL, "-h");
 

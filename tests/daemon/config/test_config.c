@@ -82,6 +82,9 @@ START_TEST(empty_file_means_defaults)
     ck_assert(!config->drop_erase_keys);
     ck_assert_int_eq(config->audit_keep, 0);
     ck_assert_int_eq(config->drop_scan, 60);
+    ck_assert_str_eq(config->backups, "/var/lib/unlapsed/backups");
+    ck_assert_int_eq(config->backups_every, 86400);
+    ck_assert_int_eq(config->backups_keep, 14);
     ck_assert_ptr_null(config->mail.host);
     ck_assert_int_eq(config->mail.timeout, 60);
     ck_assert_uint_eq(config->mail_retry_count, 4);
@@ -121,6 +124,7 @@ START_TEST(every_key_is_read)
                 "requests: /a/requests\n"
                 "drop: {folder: /a/drop, shown: '\\\\share\\drop', settle: 5s, scan: 2m,\n"
                 "       erase-keys: true}\n"
+                "backups: {folder: /a/backups, every: 6h, keep: 3}\n"
                 "aia: {allow: [10.0.0.0/8, ca.internal], ports: [8080, 81]}\n"
                 "access: {read-group: adm, admin-group: root}\n"
                 "mail: {server: mail.example.com, port: 2525, tls: opportunistic, ca-file: /a/ca,\n"
@@ -141,6 +145,9 @@ START_TEST(every_key_is_read)
     ck_assert_int_eq(config->drop_settle, 5);
     ck_assert_int_eq(config->drop_scan, 120);
     ck_assert(config->drop_erase_keys);
+    ck_assert_str_eq(config->backups, "/a/backups");
+    ck_assert_int_eq(config->backups_every, 6 * 3600);
+    ck_assert_int_eq(config->backups_keep, 3);
     ck_assert_int_eq(config->audit_keep, 400 * 86400);
     ck_assert_uint_eq(config->aia_allow.count, 2);
     ck_assert_str_eq(config->aia_allow.items[1], "ca.internal");
@@ -258,9 +265,20 @@ START_TEST(credential_of_systemd_is_taken)
     write_text("credentials/sealing-key", "x");
     config = load("");
     ck_assert_str_eq(config->sealing_key, key);
+    ck_assert(config->sealing_key_given);
+    ck_assert_ptr_null(config->sealing_key_previous);
     config_free(config);
     config = load("sealing-key: /own");
     ck_assert_str_eq(config->sealing_key, "/own");
+    ck_assert(!config->sealing_key_given);
+    config_free(config);
+    write_text("credentials/sealing-key-previous", "y");
+    AUTO_FREE char *previous = testing_path("credentials/sealing-key-previous");
+    config = load("");
+    ck_assert_str_eq(config->sealing_key_previous, previous);
+    config_free(config);
+    config = load("sealing-key-previous: /own.before");
+    ck_assert_str_eq(config->sealing_key_previous, "/own.before");
     config_free(config);
 }
 END_TEST
@@ -356,7 +374,8 @@ START_TEST(mistakes_of_every_key)
                "recipients: ops@example.com\n"
                "password: hunter2\n"
                "aia: {allow: [10.0.0.0/33, '*.x'], ports: [0]}\n"
-               "audit: {keep: 1d, since: 1d}\n",
+               "audit: {keep: 1d, since: 1d}\n"
+               "backups: {folder: b, every: 1, keep: 0}\n",
                "u.yaml:1:7: host: wanted a host name, got \"a b\"\n"
                "u.yaml:2:12: inventory: wanted an absolute path, got \"x.db\"\n"
                "u.yaml:3:9: socket: wanted an absolute path of at most 107 characters, got "
@@ -364,6 +383,10 @@ START_TEST(mistakes_of_every_key)
                "u.yaml:4:27: folder: wanted an absolute path, got \"drop\"\n"
                "u.yaml:4:16: settle: wanted a time such as 30s, 15m, 12h, 21d or 2w (0s to 1h), "
                "got \"2\"\n"
+               "u.yaml:11:19: folder: wanted an absolute path, got \"b\"\n"
+               "u.yaml:11:29: every: wanted a time such as 30s, 15m, 12h, 21d or 2w (0s to 365d), "
+               "got \"1\"\n"
+               "u.yaml:11:38: keep: wanted a whole number from 1 to 1000, got \"0\"\n"
                "u.yaml:9:15: allow: wanted a range of addresses such as 10.0.0.0/8, or a host "
                "name, got \"10.0.0.0/33\"\n"
                "u.yaml:9:28: allow: wanted a range of addresses such as 10.0.0.0/8, or a host "

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -36,11 +37,12 @@ START_TEST(every_type)
     struct keeper *here = open_here();
     struct sealed_key key = {0}, moved = {0};
     AUTO_BLOB struct blob csr = {0};
-    uint8_t mine[8], theirs[8];
+    struct sealing_ids mine, theirs;
 
-    keep_id(keep, theirs);
-    keeper_id(here, mine);
-    ck_assert_mem_eq(mine, theirs, sizeof mine);
+    keep_ids(keep, &theirs);
+    keeper_ids(here, &mine);
+    ck_assert_uint_eq(1, theirs.count);
+    ck_assert_mem_eq(mine.items[0], theirs.items[0], SEALING_ID_LEN);
     ck_ok(harness_make(keep, (enum key_type)_i, &key, &csr, &err));
     ck_ok(keeper_check(here, ID, &key, blob_span(&csr), none, &err));
     ck_ok(keep_check(keep, ID, &key, blob_span(&csr), none, &err));
@@ -149,9 +151,9 @@ static void same_failure(int rc, int here_rc, const struct error *here)
 
 START_TEST(failures_are_told_as_they_are)
 {
-    static const char *const keys[] = {"", "no key",
-                                       "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
-                                       "AAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"};
+    static const char locked[] =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    static const char *const keys[] = {"", "no key", locked};
     struct keep *keep = harness_open((struct keep_options){0});
     struct keeper *here = open_here();
     AUTO_FREE uint8_t *large = mem_alloc(LARGE, 1);
@@ -261,6 +263,131 @@ START_TEST(sealing_key_changes_meanwhile)
     ck_assert_int_eq(0, rename(aside, path));
     harness_make_well(keep);
     keep_close(keep);
+}
+END_TEST
+
+/* Where a sealing key stands among those that are there, the one in force first. */
+static size_t place_of(struct keep *keep, const uint8_t *id)
+{
+    struct sealing_ids ids;
+    size_t at = 0;
+
+    keep_ids(keep, &ids);
+    while (at < ids.count && memcmp(ids.items[at], id, SEALING_ID_LEN) != 0)
+        at++;
+    ck_assert_uint_lt(at, ids.count);
+    return at;
+}
+
+START_TEST(rotation)
+{
+    struct keep *keep = harness_open((struct keep_options){0});
+    struct sealed_key key = {0}, again = {0};
+    struct sealing_ids before, after;
+    AUTO_BLOB struct blob csr = {0};
+
+    ck_ok(harness_make(keep, KEY_EC_P256, &key, &csr, &err));
+    keep_ids(keep, &before);
+    ck_ok(keep_rotate(keep, &err));
+    ck_assert_uint_eq(0, harness_children(getpid(), (pid_t[1]){0}, 1));
+    keep_ids(keep, &after);
+    ck_assert_uint_eq(2, after.count);
+    ck_assert(memcmp(before.items[0], after.items[0], SEALING_ID_LEN) != 0);
+    ck_assert_uint_eq(1, place_of(keep, before.items[0]));
+    ck_ok(keep_check(keep, ID, &key, blob_span(&csr), none, &err));
+    ck_assert_uint_eq(1, place_of(keep, key.sealed.data + 1));
+    memcpy(again.spki_sha256, key.spki_sha256, SHA256_LEN);
+    ck_ok(keep_reseal(keep, ID, &key, ID, &again.sealed, &err));
+    ck_assert_uint_eq(0, place_of(keep, again.sealed.data + 1));
+    /* A keeper that comes back has both, too. */
+    kill(harness_child(), SIGKILL);
+    ck_ok(keep_check(keep, ID, &again, blob_span(&csr), none, &err));
+    ck_ok(keep_check(keep, ID, &key, blob_span(&csr), none, &err));
+    sealed_key_done(&key);
+    sealed_key_done(&again);
+    keep_close(keep);
+}
+END_TEST
+
+/* A change whose end nobody heard, since its process was killed: the next process tells. */
+START_TEST(rotation_unheard)
+{
+    AUTO_FREE char *path = testing_path("sealing.key");
+    struct keep *keep = harness_open((struct keep_options){0});
+    struct keeper *here = open_here();
+    struct sealing_ids theirs, mine;
+    struct sealed_key key = {0};
+    AUTO_BLOB struct blob csr = {0};
+
+    ck_ok(keeper_rotate(here, &err));
+    keeper_ids(here, &mine);
+    keeper_free(here);
+    kill(harness_child(), SIGKILL);
+    ck_ok(harness_make(keep, KEY_EC_P256, &key, &csr, &err));
+    keep_ids(keep, &theirs);
+    ck_assert_mem_eq(mine.items[0], theirs.items[0], SEALING_ID_LEN);
+    ck_assert_uint_eq(0, place_of(keep, key.sealed.data + 1));
+    ck_assert_int_eq(0, unlink(path));
+    ck_fails(keep_rotate(keep, &err), E_NOT_FOUND, "sealing.key");
+    sealed_key_done(&key);
+    keep_close(keep);
+}
+END_TEST
+
+static atomic_bool rotated;
+
+static void *make_meanwhile(void *keep)
+{
+    while (!atomic_load(&rotated)) {
+        struct sealed_key key = {0};
+        AUTO_BLOB struct blob csr = {0};
+        struct sealing_ids before;
+
+        keep_ids(keep, &before);
+        ck_assert_int_eq(0, harness_make(keep, KEY_EC_P256, &key, &csr, &err));
+        ck_assert_uint_le(place_of(keep, key.sealed.data + 1), place_of(keep, before.items[0]));
+        sealed_key_done(&key);
+    }
+    return NULL;
+}
+
+/* Nothing is sealed under a key that was not in force any more when it was asked for. */
+START_TEST(rotation_at_work)
+{
+    struct keep *keep = harness_open((struct keep_options){0});
+    pthread_t threads[4];
+
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        pthread_create(&threads[i], NULL, make_meanwhile, keep);
+    for (int i = 0; i < 4; i++) {
+        usleep(100000);
+        ck_ok(keep_rotate(keep, &err));
+    }
+    atomic_store(&rotated, true);
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        pthread_join(threads[i], NULL);
+    keep_close(keep);
+}
+END_TEST
+
+START_TEST(previous_key)
+{
+    AUTO_FREE char *path = testing_path("new.key");
+    AUTO_FREE char *previous = testing_path("sealing.key");
+    struct keep *keep = harness_open((struct keep_options){0});
+    struct sealed_key key = {0};
+    AUTO_BLOB struct blob csr = {0};
+
+    ck_ok(harness_make(keep, KEY_EC_P256, &key, &csr, &err));
+    keep_close(keep);
+    const struct keep_options options = {.path = path, .previous = previous, .create = true};
+    ck_ok(harness_try(options, &keep, &err));
+    ck_ok(keep_check(keep, ID, &key, blob_span(&csr), none, &err));
+    ck_assert_uint_eq(1, place_of(keep, key.sealed.data + 1));
+    keep_close(keep);
+    ck_assert_int_eq(0, unlink(previous));
+    ck_fails(harness_try(options, &keep, &err), E_CONFIG, "sealing-key-previous: ");
+    sealed_key_done(&key);
 }
 END_TEST
 
@@ -481,6 +608,10 @@ int main(void)
     tcase_add_test(tcase, failures_are_told_as_they_are);
     tcase_add_test(tcase, sealing_keys_that_are_none);
     tcase_add_test(tcase, sealing_key_changes_meanwhile);
+    tcase_add_test(tcase, rotation);
+    tcase_add_test(tcase, rotation_unheard);
+    tcase_add_test(tcase, rotation_at_work);
+    tcase_add_test(tcase, previous_key);
     tcase_add_test(tcase, programs_that_are_no_keeper);
     tcase_add_test(tcase, killed_at_rest);
     tcase_add_loop_test(tcase, killed_at_work, 0, 2);

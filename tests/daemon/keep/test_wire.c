@@ -37,7 +37,8 @@ static void fill(void)
         (struct keep_answer){.sealed = order.sealed, .csr = one_der, .mac = {7, 8}, .fits = true};
     for (size_t i = 0; i < BUNDLE_PARTS; i++)
         answer.bundle.parts[i] = one_der;
-    setup = (struct keep_setup){text("/var/lib/unlapsed/sealing.key"), true, true};
+    setup = (struct keep_setup){text("/var/lib/unlapsed/sealing.key"), text("/previous.key"), true,
+                                true, true};
 }
 
 /* Messages by number: the set-up, then orders, then answers. */

@@ -1,14 +1,13 @@
 #include "tests/daemon/life/scene.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "daemon/life/doctor.h"
 #include "store/deliveries.h"
-#include "store/events.h"
 
 static struct error err;
 static char *last_receipt;
@@ -59,12 +58,36 @@ static int reseal(void *self, int64_t from_id, const struct sealed_key *from, in
     TICKED(scene, keeper_reseal(scene->keeper, from_id, from, to_id, ret, ret_err));
 }
 
+static int sealing_ids(void *self, struct sealing_ids *ret, struct error *ret_err)
+{
+    const struct scene *scene = self;
+
+    (void)ret_err;
+    keeper_ids(scene->keeper, ret);
+    return 0;
+}
+
+static int rotate(void *self, struct error *ret_err)
+{
+    struct scene *scene = self;
+
+    TICKED(scene, keeper_rotate(scene->keeper, ret_err));
+}
+
 static int build_bundle(void *self, int64_t id, const struct sealed_key *key, struct span leaf,
                         const struct blobs *chain, struct bundle *ret, struct error *ret_err)
 {
     struct scene *scene = self;
 
     TICKED(scene, keeper_build_bundle(scene->keeper, id, key, leaf, chain, ret, ret_err));
+}
+
+static int check_key(void *self, int64_t id, const struct sealed_key *key, struct span csr,
+                     struct span cert, struct error *ret_err)
+{
+    const struct scene *scene = self;
+
+    return keeper_check(scene->keeper, id, key, csr, cert, ret_err);
 }
 
 static int sign_off(void *self, struct span message, uint8_t ret_mac[SHA256_LEN],
@@ -337,7 +360,10 @@ static const struct world functions = {
     .make_request = make_request,
     .seal = seal,
     .reseal = reseal,
+    .sealing_ids = sealing_ids,
+    .rotate = rotate,
     .build_bundle = build_bundle,
+    .check_key = check_key,
     .sign_off = sign_off,
     .signed_off = signed_off,
     .read_delivery = read_delivery,
@@ -474,6 +500,7 @@ void scene_start(struct scene *scene)
 {
     open_inventory(scene);
     ck_ok(inventory_check(scene->life.inventory, &err));
+    ck_ok(life_seal_start(&scene->life, "sealing.key", &err));
     scene_plan_all(scene);
 }
 
@@ -481,6 +508,31 @@ void scene_restart(struct scene *scene)
 {
     scene_stop(scene);
     scene_start(scene);
+}
+
+static void ck_outcome(void *self, const struct doctor_outcome *outcome)
+{
+    (void)self;
+    ck_assert_msg(outcome->result == DOCTOR_GOOD, "%s: %s: %s (%d): %s", outcome->check->name,
+                  outcome->check->means, doctor_result_text(outcome->result),
+                  (int)outcome->told.broken, outcome->told.count > 0 ? outcome->told.items[0] : "");
+}
+
+void scene_examine(struct scene *scene)
+{
+    struct doctor *doctor = doctor_new(NULL, 0, NULL);
+    struct doctor_run run;
+    struct world world = functions; /* also where the test has put another one */
+    struct life life = scene->life;
+
+    world.self = scene;
+    life.world = &world;
+    doctor_ask(doctor, false, scene->now);
+    while (doctor_step(doctor, &life, NULL, NULL, &err) == 0)
+        ;
+    doctor_read(doctor, &run, ck_outcome, NULL);
+    ck_assert(!run.running);
+    doctor_free(doctor);
 }
 
 int64_t scene_trail(struct scene *scene)
@@ -500,8 +552,10 @@ int64_t scene_trail(struct scene *scene)
 
 void scene_done(struct scene *scene)
 {
-    if (scene->life.inventory)
+    if (scene->life.inventory) {
+        scene_examine(scene);
         scene_trail(scene);
+    }
     inventory_close(scene->life.inventory);
     keeper_free(scene->keeper);
     anchors_free(scene->anchors);
@@ -566,6 +620,9 @@ static bool run_lane(struct scene *scene, int lane)
         utc_t at = 0;
         int rc = lanes[lane](&scene->life, lane == 1, &at, &err);
 
+        if (lane == 0 && rc == E_NOT_FOUND)
+            rc = life_rest(&scene->life, &err);
+
         ck_assert_msg(rc == 0 || rc == E_NOT_FOUND, "%s", err.text);
         ck_assert_msg(rounds < 100, "lane %d never comes to rest", lane);
         if (rc == E_NOT_FOUND)
@@ -590,30 +647,6 @@ void scene_later(struct scene *scene, seconds_t length)
     scene_run(scene);
 }
 
-static struct certificate_row row_of(struct scene *scene)
-{
-    struct certificate_row row = {0};
-
-    ck_ok(certificates_find(scene->life.inventory, "www", &row, &err));
-    return row;
-}
-
-int64_t scene_certificate(struct scene *scene)
-{
-    AUTO_CERTIFICATE struct certificate_row row = row_of(scene);
-
-    return row.id;
-}
-
-struct renewal_row scene_open_request(struct scene *scene)
-{
-    struct renewal_row row = {0};
-    int rc = renewals_open(scene->life.inventory, scene_certificate(scene), &row, &err);
-
-    ck_assert(rc == 0 || rc == E_NOT_FOUND);
-    return row;
-}
-
 void scene_retire(struct scene *scene)
 {
     ck_ok(certificates_set_retired(scene->life.inventory, scene_certificate(scene), scene->now,
@@ -628,15 +661,6 @@ char *scene_receipt_of(struct scene *scene, struct span data)
     sha256_of(data, hash);
     ck_ok(deliveries_find(scene->life.inventory, hash, &row, &err));
     return TAKE(row.receipt);
-}
-
-struct blob scene_csr(struct scene *scene)
-{
-    AUTO_CERTIFICATE struct certificate_row row = row_of(scene);
-    AUTO_RENEWAL struct renewal_row open = {0};
-
-    ck_ok(renewals_open(scene->life.inventory, row.id, &open, &err));
-    return blob_take(&open.csr);
 }
 
 const struct authority *scene_sign(struct scene *scene, const struct authority_plan *plan)
@@ -674,15 +698,6 @@ bool scene_deliver_all(struct scene *scene, const struct authority *leaf)
     return scene_deliver(scene, "bundle.pem", span_text(pem));
 }
 
-const char *scene_state(struct scene *scene)
-{
-    AUTO_CERTIFICATE struct certificate_row row = row_of(scene);
-    struct certificate_facts facts;
-
-    ck_ok(life_facts(scene->life.inventory, &row, &facts, &err));
-    return state_text(policy_state(&facts, life_policy(&scene->life, &row), scene->now));
-}
-
 bool scene_serves(struct scene *scene, const struct authority *leaf)
 {
     AUTO_BLOB struct blob served = {0};
@@ -709,14 +724,6 @@ bool scene_serves_chain(struct scene *scene, const struct authority *leaf,
            span_equal(blob_span(&chain.items[0]), authority_der(intermediate));
 }
 
-int64_t scene_count(struct scene *scene)
-{
-    int64_t count = 0;
-
-    ck_ok(certificates_count(scene->life.inventory, &count, &err));
-    return count;
-}
-
 bool scene_pair_fits(const struct scene *scene)
 {
     AUTO_BLOB struct blob leaf = {0};
@@ -726,50 +733,4 @@ bool scene_pair_fits(const struct scene *scene)
     ck_ok(installed_pair(scene, &leaf, &chain, &err));
     ck_ok(file_read(scene->key_file, BUF_MAX_PEM, &key, &err));
     return key_fits_cert(blob_span(&key), blob_span(&leaf));
-}
-
-int scene_leftovers(const struct scene *scene)
-{
-    DIR *dir = opendir(scene->dir);
-    int count = 0;
-
-    ck_assert_ptr_nonnull(dir);
-    for (const struct dirent *entry; (entry = readdir(dir));)
-        count += strstr(entry->d_name, ".unlapsed-") != NULL;
-    closedir(dir);
-    return count;
-}
-
-int scene_mails(const struct scene *scene, const char *kind)
-{
-    AUTO_BLOB struct blob text = {0};
-    AUTO_FREE char *word = mem_printf("%s ", kind);
-    int count = 0;
-
-    ck_ok(file_read(scene->mail_file, BUF_MAX_MAIL, &text, &err));
-    for (const char *line = (const char *)text.data; *line != '\0'; line += strcspn(line, "\n") + 1)
-        count += strncmp(line, word, strlen(word)) == 0;
-    return count;
-}
-
-struct counting {
-    const char *kind;
-    int count;
-};
-
-static int count_event(void *self, const struct event_row *row, struct error *ret_err)
-{
-    struct counting *counting = self;
-
-    (void)ret_err;
-    counting->count += strcmp(row->kind, counting->kind) == 0;
-    return 0;
-}
-
-int scene_events(struct scene *scene, const char *kind)
-{
-    struct counting counting = {kind, 0};
-
-    ck_ok(events_each(scene->life.inventory, 0, 1000, count_event, &counting, &err));
-    return counting.count;
 }

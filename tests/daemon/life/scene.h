@@ -51,6 +51,9 @@ void scene_stop(struct scene *scene);
 void scene_start(struct scene *scene);
 void scene_reopen(struct scene *scene); /* without looking and planning */
 void scene_restart(struct scene *scene);
+/* Runs every check of the doctor, and fails unless all are well. scene_done does it, too: no
+ * scenario leaves an inventory behind that breaks a promise. */
+void scene_examine(struct scene *scene);
 void scene_done(struct scene *scene);
 
 /* What the daemon does after a start with another configuration, to its end. */

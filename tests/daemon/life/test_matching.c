@@ -88,6 +88,7 @@ static void withdraw(void)
     ck_ok(renewals_update(scene.life.inventory, &open, &err));
     ck_ok(events_add(scene.life.inventory, scene.now, open.certificate_id, open.id, "uid 7",
                      "withdrawn", "not needed any more", &err));
+    scene_plan_all(&scene);
 }
 
 /* Another request, on top of what stands. */
