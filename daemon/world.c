@@ -57,13 +57,22 @@ static int reseal(void *self, int64_t from_id, const struct sealed_key *from, in
     return keep_reseal(world->keeper, from_id, from, to_id, ret, err);
 }
 
+/* A damaged inventory is read without one. */
+static int want_keeper(const struct real_world *world, struct error *err)
+{
+    return world->keeper
+               ? 0
+               : error_set(err, E_COMMAND, "the sealing key is not opened for a damaged inventory");
+}
+
 static int sealing_ids(void *self, struct sealing_ids *ret, struct error *err)
 {
     const struct real_world *world = self;
+    int rc = want_keeper(world, err);
 
-    (void)err;
-    keep_ids(world->keeper, ret);
-    return 0;
+    if (rc == 0)
+        keep_ids(world->keeper, ret);
+    return rc;
 }
 
 static int rotate(void *self, struct error *err)
@@ -107,8 +116,9 @@ static int signed_off(void *self, struct span message, const uint8_t mac[SHA256_
                       struct error *err)
 {
     const struct real_world *world = self;
+    int rc = want_keeper(world, err);
 
-    return keep_signed_off(world->keeper, message, mac, ret, err);
+    return rc < 0 ? rc : keep_signed_off(world->keeper, message, mac, ret, err);
 }
 
 static int read_delivery(void *self, struct span file, struct delivery_objects *ret,
@@ -418,7 +428,7 @@ bool world_tidy(struct real_world *world)
 {
     bool readers = reader_tidy(world->reader, IDLE_MS);
 
-    return keep_tidy(world->keeper, IDLE_MS) || readers;
+    return (world->keeper && keep_tidy(world->keeper, IDLE_MS)) || readers;
 }
 
 const struct world *world_functions(const struct real_world *world)
