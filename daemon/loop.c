@@ -74,37 +74,6 @@ static void life_from(const struct loop *loop, struct inventory *inventory, stru
     };
 }
 
-static void tell_of_keeper(void *self, const char *text)
-{
-    (void)self;
-    log_warn("keeper-ended", "%s", text);
-}
-
-/* A new sealing key is made for a new inventory only. */
-static int open_keeper(struct loop *loop, struct inventory *inventory, struct error *err)
-{
-    const struct config *config = loop->config;
-    AUTO_FREE char *id = NULL;
-    bool none = false;
-    int rc = life_seal_expected(inventory, &none, &id, err);
-
-    if (rc < 0)
-        return rc;
-    const struct keep_options options = {
-        .path = config->sealing_key,
-        .previous = config->sealing_key_previous,
-        .create = none,
-        .tell = tell_of_keeper,
-    };
-    rc = keep_open(&options, &loop->keeper, err);
-    if (rc == E_NOT_FOUND && !none)
-        return error_set(err, rc,
-                         "sealing key %s: is not there, and nothing in inventory %s opens without "
-                         "it: wanted the one with the id %s: put it back",
-                         config->sealing_key, config->inventory, id);
-    return rc;
-}
-
 /* All lanes, but those without an inventory are never started. */
 static int open_lanes(struct loop *loop, struct error *err)
 {
@@ -141,7 +110,7 @@ static int open_lanes(struct loop *loop, struct error *err)
 static int open_work(struct loop *loop, struct error *err)
 {
     struct inventory *inventory = loop->api_life.inventory;
-    int rc = open_keeper(loop, inventory, err);
+    int rc = world_open_keeper(loop->config, inventory, &loop->keeper, err);
 
     if (rc == 0)
         rc = world_open(loop->config, loop->keeper, &loop->world, err);

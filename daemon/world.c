@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "notify/mail.h"
 #include "daemon/fetch/fetch.h"
+#include "daemon/life/sealing.h"
 #include "daemon/read/reader.h"
 
 enum { IDLE_MS = 30000 }; /* of a reader or keeper, before it ends */
@@ -363,6 +364,36 @@ static int open_reader(struct real_world *world, struct error *err)
     if (rc < 0)
         log_error("no-reader", "%s; nothing that is delivered can be read", why.text);
     return 0;
+}
+
+static void tell_of_keeper(void *self, const char *text)
+{
+    (void)self;
+    log_warn("keeper-ended", "%s", text);
+}
+
+int world_open_keeper(const struct config *config, struct inventory *inventory, struct keep **ret,
+                      struct error *err)
+{
+    AUTO_FREE char *id = NULL;
+    bool none = false;
+    int rc = life_seal_expected(inventory, &none, &id, err);
+
+    if (rc < 0)
+        return rc;
+    const struct keep_options options = {
+        .path = config->sealing_key,
+        .previous = config->sealing_key_previous,
+        .create = none,
+        .tell = tell_of_keeper,
+    };
+    rc = keep_open(&options, ret, err);
+    if (rc == E_NOT_FOUND && !none)
+        return error_set(err, rc,
+                         "sealing key %s: is not there, and nothing in inventory %s opens without "
+                         "it: wanted the one with the id %s: put it back",
+                         config->sealing_key, config->inventory, id);
+    return rc;
 }
 
 int world_open(const struct config *config, struct keep *keeper, struct real_world **ret,

@@ -9,6 +9,11 @@
 
 struct real_world;
 
+/* The keeper with the sealing key of this inventory; only for one that holds nothing sealed is a
+ * new key made. As keep_open; a missing one is E_NOT_FOUND with the id that is wanted. */
+int world_open_keeper(const struct config *config, struct inventory *inventory, struct keep **ret,
+                      struct error *err);
+
 /*
  * Sees that the trust anchors that the policies name can be read (E_CONFIG names policy and file)
  * and makes the folder of requests. When no reader can be started and confined the log says so, and

@@ -191,14 +191,14 @@ static int each(struct inventory *inventory, const struct ids *ids, bool damaged
 {
     int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < ids->count; i++) {
+    for (size_t i = 0; rc >= 0 && i < ids->count; i++) {
         AUTO_CERTIFICATE struct certificate_row row = {0};
 
         rc = certificates_get_any(inventory, ids->items[i], &row, err);
         if (rc == 0 && (damaged || !row.damaged))
             rc = fn(self, &row, err);
     }
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 int certificates_each(struct inventory *inventory, const char *after, size_t limit,

@@ -13,7 +13,7 @@
 #include "pki/cert.h"
 #include "store/inventory.h"
 
-enum { STATEMENTS_KEPT = 128 };
+enum { STATEMENTS_KEPT = 192 };
 
 struct kept_statement {
     const char *sql;

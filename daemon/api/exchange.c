@@ -167,7 +167,7 @@ static int call_handler(const struct api_context *context, struct MHD_Connection
         .connection = connection,
         .now = context->life->world->now(context->life->world->self),
     };
-    if (route_role(exchange->route) == ROLE_ADMIN)
+    if (route_role(exchange->route) == ROLE_ADMIN || !context->life->inventory)
         return exchange->route->handle(&call, reply, err);
     /* A page tells of one moment. */
     int rc = inventory_view_begin(context->life->inventory, err);

@@ -431,7 +431,7 @@ START_TEST(the_index_meant_is_the_index_used)
     ck_plan("UPDATE certificates SET urgency", "next_action <> 'deploy'",
             "INDEX certificates_due_other (urgency=? AND next_at>? AND next_at<?)");
     ck_plan("SELECT id FROM certificates",
-            "next_action <> 'deploy' AND retired_at IS NULL AND"
+            "next_action <> 'deploy' AND (retired_at IS NULL OR next_action = 'erase keys') AND"
             " next_at IS NOT NULL AND urgency = ",
             "INDEX certificates_due_other (urgency=? AND next_at>? AND next_at<?)");
     ck_plan("WHERE state = ?", "name >= ?", "INDEX certificates_by_state (state=? AND name>?)");

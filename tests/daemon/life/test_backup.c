@@ -216,6 +216,7 @@ START_TEST(a_record_that_cannot_be_read_stops_nobody_else)
     scene_restart(&scene);
     scene_run(&scene);
     ck_assert_int_eq(scene_mails(&scene, "unreadable"), 1);
+    scene_stop(&scene); /* the doctor would find the damage */
 }
 END_TEST
 
