@@ -171,7 +171,7 @@ static int ask_in_time(const char *host, const char *service, int timeout_ms, in
     int failed = start(lookup);
     if (failed != 0) {
         atomic_fetch_sub(&lookups, 1);
-        lookup_leave(lookup);
+        lookup->owners = 1;
         lookup_leave(lookup);
         return error_set_errno(err, failed, "probe %s: no thread to look it up", host);
     }
