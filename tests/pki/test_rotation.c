@@ -179,6 +179,7 @@ END_TEST
 START_TEST(test_refused)
 {
     AUTO_FREE char *other = testing_path("other.key");
+    AUTO_FREE char *aside = testing_path("aside");
     uint8_t first[SEALING_ID_LEN], now[SEALING_ID_LEN];
     struct keeper *made = NULL;
 
@@ -186,11 +187,11 @@ START_TEST(test_refused)
     ck_ok(keeper_open(other, true, &made, &err));
     keeper_free(made);
     keeper_id(keeper, first);
-    ck_assert_int_eq(0, rename(path, testing_path("aside")));
+    ck_assert_int_eq(0, rename(path, aside));
     ck_assert_int_eq(0, rename(other, path));
     ck_fails(keeper_rotate(keeper, &err), E_CORRUPT, "put the right one back");
     ck_assert_int_eq(0, count_files(".old-"));
-    ck_assert_int_eq(0, rename(testing_path("aside"), path));
+    ck_assert_int_eq(0, rename(aside, path));
 
     /* An old one that others may read stops the start, as the one in force does. */
     AUTO_FREE char *kept_path = old_path(first);
