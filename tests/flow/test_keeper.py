@@ -75,8 +75,8 @@ def add_more(lab):
 
 def renew_once(lab, file):
     """A renewal of "www", from its request to its place."""
-    lab.deliver(lab.renew(), name=file)
-    lab.wait_for(lambda: lab.state() == "ok" and not lab.show().get("open"), 60, "a renewal more")
+    lab.deliver(lab.renew(seconds=150), name=file)
+    lab.wait_for(lambda: lab.state() == "ok" and not lab.show().get("open"), 150, "a renewal more")
 
 
 def test_killed_again_and_again(lab):
