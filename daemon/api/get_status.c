@@ -57,49 +57,52 @@ static void count(void *self, const char *state, int64_t number)
     *count_of(tally, state) += number;
 }
 
+/* One certificate as it is now; false: it cannot be read, which is told, or rc is negative. */
+static bool view_of(struct tally *tally, const struct certificate_row *row, struct view *ret,
+                    int *ret_rc, struct error *err)
+{
+    struct error why = {0};
+    int rc = view_init(tally->call, row, ret, &why);
+
+    if (rc == E_CORRUPT)
+        add_problem(tally->problems, row->name, why.text);
+    *ret_rc = rc == 0 || rc == E_CORRUPT ? 0 : error_set(err, rc, "%s", why.text);
+    return rc == 0;
+}
+
+static void tell_problem(struct tally *tally, const struct view *view)
+{
+    char problem[256];
+
+    if (view_problem(view, problem, sizeof problem))
+        add_problem(tally->problems, view->row->name, problem);
+}
+
 /* A state that time has changed since the plan was made: whatever does so makes an action due. */
 static int recount(void *self, const struct certificate_row *row, struct error *err)
 {
     struct tally *tally = self;
     struct view view;
-    char problem[256];
-    struct error why = {0};
-    int rc = view_init(tally->call, row, &view, &why);
+    int rc;
 
-    if (rc == E_CORRUPT) {
-        add_problem(tally->problems, row->name, why.text);
-        return 0;
-    }
-    if (rc != 0)
-        return error_set(err, rc, "%s", why.text);
-    if (strcmp(state_text(view.state), row->state) == 0)
-        return 0;
+    if (!view_of(tally, row, &view, &rc, err) || strcmp(state_text(view.state), row->state) == 0)
+        return rc;
     --*count_of(tally, row->state);
     tally->states[view.state]++;
-    if (view_problem(&view, problem, sizeof problem))
-        add_problem(tally->problems, row->name, problem);
+    tell_problem(tally, &view);
     return 0;
 }
 
+/* Of those that time has changed recount speaks. */
 static int look(void *self, const struct certificate_row *row, struct error *err)
 {
     struct tally *tally = self;
     struct view view;
-    char problem[256];
-    struct error why = {0};
-    int rc = view_init(tally->call, row, &view, &why);
+    int rc;
 
-    if (rc == E_CORRUPT) {
-        add_problem(tally->problems, row->name, why.text);
-        return 0;
-    }
-    if (rc < 0)
-        return error_set(err, rc, "%s", why.text);
-    /* Of those that time has changed recount speaks. */
-    if (strcmp(state_text(view.state), row->state) == 0 &&
-        view_problem(&view, problem, sizeof problem))
-        add_problem(tally->problems, row->name, problem);
-    return 0;
+    if (view_of(tally, row, &view, &rc, err) && strcmp(state_text(view.state), row->state) == 0)
+        tell_problem(tally, &view);
+    return rc;
 }
 
 /* All that are in a state, while there is room for more problems. */

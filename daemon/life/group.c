@@ -24,16 +24,19 @@ struct group {
     atomic_size_t at; /* of those who make keys */
 };
 
+static void member_done(struct member *member)
+{
+    hand_done(&member->hand);
+    renewal_row_done(&member->renewal);
+    sealed_key_done(&member->prepared.key);
+    blob_done(&member->prepared.csr);
+    *member = (struct member){0};
+}
+
 static void group_done(struct group *group)
 {
-    for (size_t i = 0; i < group->count; i++) {
-        struct member *member = &group->members[i];
-
-        hand_done(&member->hand);
-        renewal_row_done(&member->renewal);
-        sealed_key_done(&member->prepared.key);
-        blob_done(&member->prepared.csr);
-    }
+    for (size_t i = 0; i < group->count; i++)
+        member_done(&group->members[i]);
     free(group->members);
 }
 
@@ -60,26 +63,34 @@ static bool may_join(enum action action)
     return false;
 }
 
-static int add_member(struct group *group, int64_t id, struct error *err)
+static int read_member(struct life *life, int64_t id, struct member *member, bool *ret_joins,
+                       struct error *err)
 {
-    struct life *life = group->life;
-    struct member *member = &group->members[group->count];
     int rc = hand_take(life, id, &member->hand, err);
 
     if (rc < 0)
         return rc;
-    group->count++;
     member->next = policy_next(&member->hand.facts, member->hand.policy, member->hand.now);
-    if (member->next.at > member->hand.now || !may_join(member->next.action)) {
-        hand_done(&member->hand);
-        *member = (struct member){0};
-        group->count--;
-        return 0;
-    }
-    member->hand.prepared = &member->prepared;
-    if (member->next.action == ACTION_START)
+    *ret_joins = member->next.at <= member->hand.now && may_join(member->next.action);
+    if (!*ret_joins || member->next.action == ACTION_START)
         return 0;
     return renewals_get(life->inventory, member->hand.facts.open.id, &member->renewal, err);
+}
+
+/* Nothing of one that cannot be read whole, or may not join, stays in the group. */
+static int add_member(struct group *group, int64_t id, struct error *err)
+{
+    struct member *member = &group->members[group->count];
+    bool joins = false;
+    int rc = read_member(group->life, id, member, &joins, err);
+
+    if (rc < 0 || !joins) {
+        member_done(member);
+        return rc;
+    }
+    member->hand.prepared = &member->prepared;
+    group->count++;
+    return 0;
 }
 
 /* In one view: the facts of one certificate are a dozen reads. */
