@@ -7,6 +7,7 @@
 
 #include "daemon/life/internal.h"
 #include "tests/daemon/life/scene.h"
+#include "tests/store/sample.h"
 
 enum { DAY = AUTHORITY_DAY, FLOOD = 300, MORE = 70, FEW = 5 };
 
@@ -148,6 +149,24 @@ START_TEST(one_that_cannot_be_recorded_waits_a_little)
 }
 END_TEST
 
+/* Its request is told of and left alone; whoever stood beside it goes on. */
+START_TEST(one_that_cannot_be_read_takes_no_other_with_it)
+{
+    utc_t at = 0;
+
+    add_flood(FEW);
+    ck_ok(life_step(&scene.life, false, &at, &err));
+    sample_sql(scene.inventory_file,
+               "UPDATE renewal_names SET type = 'dms' WHERE name = 'flood-002.example.com'");
+    testing_expect_log("unreadable");
+    testing_expect_log("verb-failed");
+    scene_run(&scene);
+    ck_assert_int_eq(scene_events(&scene, "requested"), FEW - 1);
+    ck_assert_int_eq(scene_events(&scene, "handed-over"), FEW - 1);
+    scene_stop(&scene); /* the doctor would find the damage */
+}
+END_TEST
+
 /* Files may not grow: as on a full disk. */
 static void limit_files(rlim_t most)
 {
@@ -227,6 +246,7 @@ int main(void)
     tcase_add_test(tcase, many_share_a_step);
     tcase_add_test(tcase, one_that_fails_takes_no_other_with_it);
     tcase_add_test(tcase, one_that_cannot_be_recorded_waits_a_little);
+    tcase_add_test(tcase, one_that_cannot_be_read_takes_no_other_with_it);
     tcase_add_test(tcase, a_full_disk_undoes_the_whole_group);
     tcase_add_loop_test(tcase, killed_within_a_group_nothing_is_lost, 2, GROUP_CALLS + 1);
     suite_add_tcase(suite, tcase);
